@@ -1,0 +1,1 @@
+"""Gradient descent that tunes itself and shows its work."""

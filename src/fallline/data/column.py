@@ -1,0 +1,198 @@
+"""A column after the first guess: numbers, or text from a set of levels.
+
+The same values make the same column, whether they came as text in a file, as an array or in a frame.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fallline.data.dataset import FloatArray
+from fallline.data.table import Place, Table
+from fallline.data.wording import quoted
+from fallline.errors import InputError
+
+MISSING = ("", "?", "NA", "N/A", "nan", "NaN", "null", "None")
+STRAY_SHARE = 0.01  # fewer values than this that are not numbers are taken for slips of the pen, not for text
+STRAY_ROWS = 10  # from here on a single one is, too
+NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+WRITTEN = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_date,
+    pa.types.is_time,
+    pa.types.is_timestamp,
+)
+TRUTH = {"true": 1.0, "false": 0.0}
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|infinity|nan)$"
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Values (n,) float64, NaN where missing."""
+
+    name: str
+    values: FloatArray
+    boolean: bool = False
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        return np.isnan(self.values)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Codes (n,) into `levels`, -1 where missing. Every level occurs; they are sorted, or in their own
+    order."""
+
+    name: str
+    codes: NDArray[np.int64]
+    levels: tuple[str, ...]
+    counts: NDArray[np.int64]  # rows of each level
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        return self.codes < 0
+
+
+Column = Numbers | Text
+
+
+def column(table: Table, position: int, missing: Collection[str], levels: bool = False) -> Column:
+    """Column `position` of the table as numbers or text. With `levels`, numbers are levels too.
+
+    Text of which every value present is a number is a column of numbers; true and false are 1 and 0. Raises
+    InputError for infinite values, for a stray word among numbers, and for nested values.
+    """
+    name, values = table.names[position], table.arrays[position]
+    values = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        made: Column = _categories(name, values, missing)
+    elif pa.types.is_boolean(kind):
+        made = Numbers(name, _floats(values.cast(pa.uint8())), boolean=True)
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        made = Numbers(name, _floats(values))
+    elif pa.types.is_temporal(kind) or any(
+        holds(kind) for holds in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    ):
+        made = _from_text(name, values, missing, levels, table.place)
+    else:
+        raise InputError(
+            f"column {quoted(name)} of {table.source} holds {kind}, not numbers or text: --drop it or convert it."
+        )
+    if isinstance(made, Numbers):
+        _refuse_infinite(made, table.place)
+        return as_text(made) if levels else made
+    return made
+
+
+def as_text(made: Column) -> Text:
+    """The column with its numbers as levels, in the order of the numbers; a column of text as it is."""
+    if isinstance(made, Text):
+        return made
+    values, codes = np.unique(made.values, return_inverse=True)  # NaN sorts last
+    levels = tuple(_label(value, made.boolean) for value in values[~np.isnan(values)])
+    codes = np.where(made.missing, -1, codes).astype(np.int64)
+    return Text(made.name, codes, levels, np.bincount(codes[codes >= 0], minlength=len(levels)))
+
+
+def _label(value: float, boolean: bool = False) -> str:
+    """A number as the label of a class: 3 for 3.0, False for 0 where the column is of truth values."""
+    if boolean:
+        return str(bool(value))
+    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+
+
+def _floats(values: Any) -> FloatArray:
+    floats = values.cast(pa.float64(), safe=False)
+    floats = floats.combine_chunks() if isinstance(floats, pa.ChunkedArray) else floats
+    return np.ascontiguousarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64)  # a null becomes NaN
+
+
+def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, place: Place) -> Column:
+    encoded = values.cast(pa.large_string()).dictionary_encode().unify_dictionaries().combine_chunks()
+    codes = _codes(encoded)
+    words = pc.utf8_trim_whitespace(encoded.dictionary)
+    gone = pc.is_in(words, value_set=pa.array(["", *missing], pa.large_string()))
+    numeric = pc.match_substring_regex(words, NUMBER)
+    word = pc.invert(pc.or_(gone, numeric))  # neither missing nor a number
+    if levels or pc.any(word).as_py():
+        made = _levels(name, codes, words.to_pylist(), gone.to_numpy(zero_copy_only=False))
+        if levels:
+            return made
+        if made.levels and {level.lower() for level in made.levels} <= TRUTH.keys():
+            truth = np.array([TRUTH[level.lower()] for level in made.levels] + [np.nan])
+            return Numbers(name, truth[made.codes], boolean=True)
+        _refuse_stray(name, codes, words, word, gone, place)
+        return made
+    present = pc.if_else(gone, pa.scalar(None, pa.large_string()), words)
+    floats = np.append(_floats(present), np.nan)  # code -1, a null, is the last
+    return Numbers(name, floats[codes])
+
+
+def _categories(name: str, values: Any, missing: Collection[str]) -> Text:
+    encoded = values.unify_dictionaries().combine_chunks()
+    words = [(word or "").strip() for word in encoded.dictionary.cast(pa.string()).to_pylist()]
+    gone = np.array([word in missing or not word for word in words], dtype=bool)
+    return _levels(name, _codes(encoded), words, gone, keep_order=bool(encoded.type.ordered))
+
+
+def _codes(encoded: Any) -> NDArray[np.int64]:
+    indices = encoded.indices.cast(pa.int64())
+    codes: NDArray[np.int64] = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _levels(
+    name: str, codes: NDArray[np.int64], words: list[str], gone: NDArray[np.bool_], keep_order: bool = False
+) -> Text:
+    """Text from words that may repeat (blanks around them differed), be missing, or never occur."""
+    used = np.bincount(codes[codes >= 0], minlength=len(words)) > 0
+    kept = dict.fromkeys(word for word, drop, occurs in zip(words, gone, used, strict=True) if occurs and not drop)
+    levels = tuple(kept) if keep_order else tuple(sorted(kept))
+    number = {level: code for code, level in enumerate(levels)}
+    renumber = np.array([-1 if drop else number.get(word, -1) for word, drop in zip(words, gone, strict=True)] + [-1])
+    renumbered = renumber.astype(np.int64)[codes]
+    return Text(name, renumbered, levels, np.bincount(renumbered[renumbered >= 0], minlength=len(levels)))
+
+
+def _refuse_infinite(numbers: Numbers, place: Place) -> None:
+    infinite = np.isinf(numbers.values)
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise InputError(
+            f"{quoted(numbers.name)} at {place(row)} is {numbers.values[row]:g}, which cannot be learnt "
+            f"from: correct it, empty the field to count it as missing, or --drop {quoted(numbers.name)}."
+        )
+
+
+def _refuse_stray(name: str, codes: NDArray[np.int64], words: Any, word: Any, gone: Any, place: Place) -> None:
+    """A column of numbers with a few words in it is rather a slip than text, and no model shows which."""
+    is_word = np.append(word.to_numpy(zero_copy_only=False), False)[codes]
+    is_gone = np.append(gone.to_numpy(zero_copy_only=False), True)[codes]
+    present, strays = int((~is_gone).sum()), int(is_word.sum())
+    row = int(is_word.argmax())
+    found = words[int(codes[row])].as_py()
+    remedy = f'--text "{name}" to take the column as text, or --drop "{name}" to leave it out'
+    if strays < STRAY_SHARE * present or (strays == 1 and present > STRAY_ROWS):
+        raise InputError(
+            f"{quoted(found)} in column {quoted(name)} at {place(row)} is not a number, while "
+            f"{present - strays} of the column's {present} values are: correct it, name it in --missing to "
+            "count it as missing, or give "
+            f"{remedy}{', or --header if that line holds the names' if place(row).startswith('line 1 ') else ''}."
+        )
+    texts = words.filter(word)
+    if all(DECIMAL_COMMA.fullmatch(text) for text in texts.to_pylist()):
+        raise InputError(
+            f"{quoted(found)} in column {quoted(name)} at {place(row)} looks like a number with a decimal "
+            f"comma: write the numbers with a point, or give {remedy}."
+        )

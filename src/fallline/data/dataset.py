@@ -1,0 +1,45 @@
+"""What a table becomes before anything goes down it: numbers to learn from, numbers to learn, and what was
+decided."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+REGRESSION, BINARY, MULTICLASS = "regression", "binary", "multiclass"
+TASKS = (REGRESSION, BINARY, MULTICLASS)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """An encoded table.
+
+    X: (n, d) C-contiguous float64 or float32, or a SciPy CSR matrix; no column is an intercept.
+    y: (n,) float64. Regression: the target; two classes: -1 and +1; several classes: 0 ... K-1.
+    columns: the d names, such as `age`, `ocean_proximity=INLAND`, `total_bedrooms is missing`.
+    classes: the labels in the order of their codes, the second of two being +1; () for regression.
+    target_mean, target_scale: `y * target_scale + target_mean` is in the user's units; 0 and 1 unless
+    standardised.
+    notes: what was inferred, a sentence each, naming the option that overrides it; `--rare` is `load(...,
+    rare=...)`.
+    source: the name of the file or of the bundled set, or "arrays".
+    """
+
+    X: Any
+    y: FloatArray
+    columns: tuple[str, ...]
+    target: str
+    task: str
+    classes: tuple[str, ...] = ()
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+    notes: tuple[str, ...] = ()
+    source: str = "arrays"
+
+    def __repr__(self) -> str:
+        n, d = self.X.shape
+        what = f"{len(self.classes)} classes" if self.classes else "regression"
+        return f"Dataset({self.source}: {n} rows, {d} columns, target {self.target!r}, {what})"

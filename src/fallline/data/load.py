@@ -1,0 +1,132 @@
+"""From a file, a bundled set, arrays or a frame to a Dataset, saying what was inferred on the way."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fallline.data.bundled import BUNDLED, bundled, unknown
+from fallline.data.column import MISSING, column
+from fallline.data.dataset import Dataset
+from fallline.data.encode import DTYPES, encode
+from fallline.data.features import Feature, Story, features
+from fallline.data.frames import from_memory
+from fallline.data.read import read
+from fallline.data.sparse import apart, encode_sparse, is_sparse
+from fallline.data.table import Table
+from fallline.data.task import coded
+from fallline.data.wording import listed, quoted
+from fallline.errors import InputError
+
+
+def load(
+    data: Any,
+    target: str | int | None = None,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quote: str | None = None,
+    missing: Sequence[str] = MISSING,
+    task: str | None = None,
+    standardise: bool = True,
+    standardise_target: bool = True,
+    rare: float | None = None,
+    text: Sequence[str | int] | str = (),
+    drop: Sequence[str | int] | str = (),
+    dtype: str = "float64",
+) -> Dataset:
+    """The data set in `data`, encoded. `--some-option` in a note or an error is the argument `some_option`.
+
+    data: the path of a text table (CSV and its relatives, plain or gzip), the name of a bundled scikit-learn
+        set, a pair (X, y), a NumPy array, a SciPy sparse matrix, or a pandas, polars or Arrow table.
+    target: the column to learn, by name or by index from 0 (negative from the end); None for the last one.
+    header, delimiter, encoding, quote: how a file is laid out; None to guess. A quote of "none" makes quotes
+        mere characters.
+    missing: what stands for a missing value, besides the empty field.
+    task: "regression", "binary" or "multiclass"; None to infer it from the target.
+    standardise: whether columns get mean 0 and deviation 1; standardise_target: the target of a regression.
+    rare: levels of text on fewer rows are put together as "other"; a share of the rows if below 1, and 0
+        keeps all. None: 0.5 % of the rows and at least 10, or a tenth of a table of fewer than 100; and the
+        30 most frequent.
+    text: columns to take as text though they look like numbers, or like names of rows.
+    drop: columns to leave out.
+
+    Raises InputError, naming value, place and fix, for whatever cannot be used.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"--dtype {quoted(dtype)} is not one of {listed(DTYPES)}.")
+    missing = (missing,) if isinstance(missing, str) else tuple(missing)
+    out = _several(drop)
+    if is_sparse(data):
+        matrix, columns, table = apart(data, target, out)
+        goal, told = 0, tuple[str, ...]()
+        learnt = coded(column(table, 0, missing), table.place, task, "", standardise_target)
+        X, scaled = encode_sparse(matrix, dtype, standardise)
+    else:
+        layout = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
+        table = _table(data, target, layout, missing)
+        goal = table.find((table.target or -1) if target is None else target, "--target")
+        levels = {table.find(name, "--text") for name in _several(text)}
+        known = table.task if table.names[goal] == table.target else ""
+        learnt = coded(column(table, goal, missing, goal in levels), table.place, task, known, standardise_target)
+        made, told = _features(table, goal, missing, rare, levels, out)
+        X, scaled = encode(made, dtype, standardise)
+        columns = tuple(feature.name for feature in made)
+    chosen = f"The target is {quoted(table.names[goal])}, the last column (--target)."
+    guessed = (chosen,) if target is None and not table.target else ()
+    return Dataset(
+        X=X,
+        y=learnt.y,
+        columns=columns,
+        target=table.names[goal],
+        task=learnt.task,
+        classes=learnt.classes,
+        target_mean=learnt.mean,
+        target_scale=learnt.scale,
+        notes=(*table.notes, *guessed, *learnt.notes, *told, *scaled),
+        source=table.source,
+    )
+
+
+def _features(
+    table: Table,
+    goal: int,
+    missing: tuple[str, ...],
+    rare: float | None,
+    levels: set[int],
+    drop: Sequence[str | int],
+) -> tuple[list[Feature], tuple[str, ...]]:
+    """The features of every column but the target and those to drop, and what happened to the columns."""
+    out = {table.find(name, "--drop") for name in drop}
+    if goal in out:
+        raise InputError(f"--drop {quoted(table.names[goal])} is the target: leave out another column.")
+    story = Story()
+    made = [
+        feature
+        for position in range(len(table.names))
+        if position != goal and position not in out
+        for feature in features(column(table, position, missing, position in levels), rare, position in levels, story)
+    ]
+    told = tuple(story.notes())
+    if not made:
+        because = " ".join(told) or "Add a column of numbers or levels, or --drop fewer."
+        raise InputError(f"{table.source} has no column to learn {quoted(table.names[goal])} from. {because}")
+    return made, told
+
+
+def _table(data: Any, target: str | int | None, layout: dict[str, Any], missing: tuple[str, ...]) -> Table:
+    """The table that `data` names or holds; a file goes before a bundled set of its name."""
+    if isinstance(data, str) and not Path(data).is_file():
+        if data in BUNDLED:
+            return bundled(data)
+        if not (Path(data).suffix or os.sep in data or Path(data).exists()):
+            raise unknown(data)
+    if isinstance(data, str | os.PathLike):
+        return read(Path(data), missing=missing, **layout)
+    return from_memory(data, target)
+
+
+def _several(names: Sequence[str | int] | str | int) -> Sequence[str | int]:
+    """One name is a list of one."""
+    return [names] if isinstance(names, str | int) else names

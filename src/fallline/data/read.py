@@ -1,0 +1,240 @@
+"""Reading text tables: CSV and its relatives, plain or gzip-compressed, every field kept as text."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from fallline.data.content import content
+from fallline.data.layout import (
+    DELIMITERS,
+    SAMPLE_LINES,
+    Layout,
+    guess_delimiter,
+    guess_header,
+    guess_quote,
+    is_number,
+)
+from fallline.data.table import Table, numbered
+from fallline.data.wording import counted, quoted
+from fallline.errors import InputError
+
+BLOCK = 1 << 24  # bytes parsed at a time; a record must fit into one
+SAMPLE_RECORDS = 1000  # rows looked at to tell a header from data
+DELIMITER_WORDS = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "bar": "|",
+    "blank": " ",
+    "space": " ",
+}
+NO_QUOTES = ("", "none")
+
+
+def read(
+    path: Path | str,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quote: str | None = None,
+    missing: tuple[str, ...] = (),
+) -> Table:
+    """The table in a text file. None leaves a question to be guessed; the guesses are in the table's notes.
+
+    Blank lines are passed over. `quote` is a character, or "none" where quotes are ordinary characters.
+    Raises InputError for a file that cannot be opened or decoded, and for lines with more or fewer fields
+    than others.
+    """
+    path = Path(path)
+    text = content(path, encoding)
+    layout = _layout(text, path.name, delimiter, quote)
+    text = _tidied(text, layout)
+    fields, layout = _parsed(text, layout, path.name, guess=quote is None)
+    first = [column[0].as_py().strip() for column in fields.columns]
+    if header is None:
+        below = fields.slice(1, SAMPLE_RECORDS)
+        header = guess_header(first, [column.to_pylist() for column in below.columns], ("", *missing))
+    if header:
+        fields = fields.slice(1)
+    names = [(header and name) or numbered(position) for position, name in enumerate(first)]
+    return Table(
+        source=path.name,
+        names=tuple(names),
+        arrays=tuple(fields.columns),
+        place=_places(text, layout, path.name, skipped=int(header)),
+        notes=(_note(path.name, layout, header),),
+        first_line=() if header else tuple(name for name in first if not is_number(name)),
+    )
+
+
+def _note(name: str, layout: Layout, header: bool) -> str:
+    """What was inferred of the layout."""
+    between = DELIMITERS.get(layout.delimiter, quoted(layout.delimiter))
+    first = "names" if header else "data"
+    override = f"--delimiter, --{'no-' if header else ''}header"
+    quotes = {'"': "", "": "; quotes are mere characters"}.get(layout.quote, f"; {layout.quote} quotes")
+    return f"Fields of {name} are separated by {between} and its first line holds {first}{quotes} "
+    f"({override}" + (", --quote)." if quotes else ").")
+
+
+def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) -> Layout:
+    """The delimiter and the quote character, as named or as guessed from the first lines."""
+    lines = [line.decode() for line in islice(_lines(text), SAMPLE_LINES)]
+    if quote is None:
+        quote = guess_quote(lines)
+    elif quote in NO_QUOTES:
+        quote = ""
+    guess = guess_delimiter(lines, quote)
+    if delimiter is None:
+        if not guess:
+            raise InputError(
+                f"{name} seems to have a single column: nothing divides {quoted(lines[0])} and the lines "
+                "below alike, so name what separates the fields with --delimiter."
+            )
+        _refuse_pairs(lines[0], guess, name)
+        return Layout(guess, quote)
+    wanted = DELIMITER_WORDS.get(delimiter, delimiter if delimiter == " " else delimiter.strip(" "))
+    if len(wanted.encode()) != 1 or wanted in ("\n", "\r", quote):
+        raise InputError(
+            f"--delimiter {quoted(delimiter)} is not a single plain character: give one such as ';' or tab."
+        )
+    if wanted not in lines[0]:
+        fix = f"it looks separated by {DELIMITERS[guess]}, so leave --delimiter out" if guess else "name "
+        "another"
+        raise InputError(
+            f"--delimiter {quoted(delimiter)} does not occur in the first line of {name}, {quoted(lines[0])}: {fix}."
+        )
+    return Layout(wanted, quote)
+
+
+def _refuse_pairs(line: str, delimiter: str, name: str) -> None:
+    """LIBSVM text (`+1 3:0.5 11:1`) may look like a table with blanks between its fields."""
+    label, *pairs = line.split()
+    if delimiter == " " and is_number(label) and all(re.fullmatch(r"\d+:\S+", pair) for pair in pairs):
+        raise InputError(
+            f"{name} is in LIBSVM format: load it with sklearn.datasets.load_svmlight_file and give the pair (X, y)."
+        )
+
+
+def _tidied(text: bytes, layout: Layout) -> bytes:
+    """The text without the blanks that a strict parser would take for fields, or for the start of a field."""
+    if layout.delimiter == " ":
+        return re.sub(rb"(?m)^ | $", b"", re.sub(rb"[ \t]+", b" ", text))
+    if layout.quote:
+        before = re.escape(layout.delimiter.encode()) + rb" +" + layout.quote.encode()
+        return re.sub(before, (layout.delimiter + layout.quote).encode(), text)
+    return text
+
+
+def _parsed(text: bytes, layout: Layout, name: str, guess: bool) -> tuple[Any, Layout]:
+    """All records as columns of text, and the layout that this took.
+
+    Quotes that belong to the words ("so," he said) can swallow line ends silently. They are told from quotes
+    that hold a field together by what happens without them: then each line has the same number of fields.
+    """
+    error: Exception | None = None
+    fields = None
+    try:
+        fields = _columns(text, layout)
+    except (pa.ArrowInvalid, csv.Error) as raised:
+        error = raised
+    plain = layout._replace(quote="")
+    if guess and layout.quote.encode() in text:
+        delimiters = [line.count(layout.delimiter.encode()) for line in _lines(text)]
+        swallowed = fields is None or len(fields) < len(delimiters)
+        if swallowed and len(set(delimiters)) == 1:
+            return _columns(text, plain), plain
+    if fields is None:
+        raise _ragged(text, layout, name, error)
+    if fields.num_columns == 1:
+        raise InputError(
+            f"{name} has a single column when divided by {quoted(layout.delimiter)}: name another --delimiter."
+        )
+    return fields, layout
+
+
+def _columns(text: bytes, layout: Layout) -> Any:
+    sample = [line.decode() for line in islice(_lines(text), SAMPLE_LINES)]
+    width = max(len(record) for record in layout.records(sample))
+    several_lines = bool(layout.quote) and layout.quote.encode() in text
+    return arrow_csv.read_csv(
+        pa.BufferReader(text),
+        read_options=arrow_csv.ReadOptions(
+            autogenerate_column_names=True,
+            block_size=max(BLOCK, min(len(text), 1 << 30)) if several_lines else BLOCK,
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=layout.delimiter, quote_char=layout.quote or False, newlines_in_values=several_lines
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={f"f{position}": pa.string() for position in range(width)}, check_utf8=False
+        ),
+    )
+
+
+def _ragged(text: bytes, layout: Layout, name: str, error: Exception | None) -> InputError:
+    """The sentence for a file whose records differ in their number of fields."""
+    try:
+        sizes = [
+            (line, len(record), any("\n" in field for field in record)) for line, record in _numbered(text, layout)
+        ]
+    except csv.Error:
+        sizes = []
+    usual = Counter(size for _, size, _ in sizes).most_common(1)[0][0] if sizes else 0
+    for line, size, long in sizes:
+        if size != usual:
+            cause = ", and a quote opened on it ends lines later" if long else ""
+            fix = "give --quote none if quotes are mere characters" if long else "name another --delimiter"
+            return InputError(
+                f"line {line} of {name} has {counted(size, 'field')} where most lines have {usual}{cause}: "
+                f"put text that holds a {quoted(layout.delimiter)} in double quotes, mend or delete the "
+                f"line, or {fix}."
+            )
+    return InputError(
+        f"{name} cannot be divided into fields by {quoted(layout.delimiter)} ({error}): name another --delimiter."
+    )
+
+
+def _places(text: bytes, layout: Layout, name: str, skipped: int) -> Callable[[int], str]:
+    """Says on which line of the file a row stands. Counted only when asked, as only errors ask."""
+
+    @lru_cache
+    def place(row: int) -> str:
+        try:
+            line, _ = next(islice(_numbered(text, layout), row + skipped, None))
+        except (StopIteration, csv.Error):
+            return f"row {row + 1} of {name}"
+        return f"line {line} of {name}"
+
+    return place
+
+
+def _numbered(text: bytes, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the number of the line on which it starts."""
+    reader: Any = layout.records(line + "\n" for line in text.decode().split("\n"))
+    ended = 0
+    for record in reader:
+        if record:
+            yield ended + 1, record
+        ended = reader.line_num
+
+
+def _lines(text: bytes) -> Iterator[bytes]:
+    """The lines that are not blank, without their ends."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        if end > start:
+            yield text[start:end]
+        start = end + 1

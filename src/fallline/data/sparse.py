@@ -1,0 +1,88 @@
+"""Sparse matrices: taken apart into columns and target, and scaled, without ever being filled."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from fallline.data.frames import ARRAYS, pair, refuse_other_target, row_of, target_of
+from fallline.data.table import Table, find_column, numbered
+from fallline.data.wording import counted, quoted
+from fallline.errors import InputError
+
+
+class Apart(NamedTuple):
+    """A sparse table taken apart: the matrix without the target, its names, and a table of the target
+    alone."""
+
+    matrix: Any
+    columns: tuple[str, ...]
+    target: Table
+
+
+def is_sparse(data: object) -> bool:
+    """Whether the data, or the X of a pair, is a SciPy sparse matrix."""
+    return bool(sp.issparse(data[0] if isinstance(data, tuple) and data else data))
+
+
+def apart(data: Any, target: str | int | None, drop: Sequence[str | int]) -> Apart:
+    """The columns to learn from and the target of a sparse matrix or of a pair (X, y) with a sparse X."""
+    matrix, y = pair(data) if isinstance(data, tuple) else (data, None)
+    if matrix.ndim != 2:
+        raise InputError("a sparse array of one dimension is not a table: reshape it to (rows, columns).")
+    names = [numbered(position) for position in range(matrix.shape[1])]
+    out = {find_column(names, name, "--drop", "the matrix") for name in drop}
+    if y is None:
+        goal = find_column(names, -1 if target is None else target, "--target", "the matrix")
+        if goal in out:
+            raise InputError(f"--drop {quoted(names[goal])} is the target: leave out another column.")
+        out.add(goal)
+        name, (_, values) = names[goal], target_of(matrix.tocsc()[:, [goal]].toarray(), ())
+    else:
+        name, values = target_of(y, names)
+        refuse_other_target(target, name)
+        if len(values) != matrix.shape[0]:
+            raise InputError(
+                f"X has {counted(matrix.shape[0], 'row')} and y has {len(values)}: give one target for each row."
+            )
+    kept = [position for position in range(len(names)) if position not in out]
+    if not kept:
+        raise InputError(f"the matrix has no column besides the target {quoted(name)}: add one to learn from.")
+    matrix = matrix.tocsc()[:, kept] if out else matrix
+    alone = Table(ARRAYS, (name,), (values,), row_of, target="" if y is None else name)
+    return Apart(matrix, tuple(names[position] for position in kept), alone)
+
+
+def encode_sparse(matrix: Any, dtype: str, standardise: bool) -> tuple[Any, tuple[str, ...]]:
+    """The matrix as CSR, and notes. Columns are divided by their root mean square; centring would fill the
+    matrix.
+
+    Raises InputError for entries that are missing or infinite: a filled mean would not be sparse.
+    """
+    form = sp.csr_array if isinstance(matrix, sp.sparray) else sp.csr_matrix
+    X = form(matrix, dtype=np.float64, copy=True)
+    X.sum_duplicates()
+    finite = np.isfinite(X.data)
+    if not finite.all():
+        entry = int(np.argmin(finite))
+        row = int(np.searchsorted(X.indptr, entry, side="right")) - 1
+        raise InputError(
+            f"column {int(X.indices[entry])} of {row_of(row)} is {X.data[entry]:g}: a sparse matrix must "
+            "hold finite numbers, so correct it, or leave the entry out to mean zero."
+        )
+    X.eliminate_zeros()
+    if not standardise:
+        return X.astype(dtype), ()
+    rows, width = X.shape
+    unit = np.zeros(width)
+    np.maximum.at(unit, X.indices, np.abs(X.data))  # squares in units of the largest entry stay finite
+    unit[unit == 0.0] = 1.0
+    squares = np.bincount(X.indices, weights=np.square(X.data / unit[X.indices]), minlength=width)
+    scale = np.where(squares > 0, np.sqrt(squares / rows) * unit, 1.0)
+    X.data /= scale[X.indices]
+    note = (
+        "Every column of the sparse matrix was divided by its root mean square and not centred, as that "
+        "would fill the matrix (--no-standardise)."
+    )
+    return X.astype(dtype), (note,)

@@ -1,0 +1,98 @@
+"""A table as it came: named columns with nothing inferred yet, and a way to say where a row stands in its
+source."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fallline.data.wording import counted, listed, quoted
+from fallline.errors import InputError
+
+Place = Callable[[int], str]  # where row i, from 0, stands in its source: "line 17 of houses.csv", "row 16"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one length, as Arrow arrays (text where they come from a file), each under its own name.
+
+    target, task: what a bundled set or a pair (X, y) says about itself; "" where it says nothing.
+    first_line: the fields of a first line that was taken for data, to explain a target not found.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    arrays: tuple[Any, ...]
+    place: Place
+    notes: tuple[str, ...] = ()
+    target: str = ""
+    task: str = ""
+    first_line: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        positions: dict[str, int] = {}
+        for position, name in enumerate(self.names):
+            if name in positions:
+                raise InputError(
+                    f"{self.source} has two columns named {quoted(name)}, columns {positions[name]} and "
+                    f"{position} counted from 0: rename one of them."
+                )
+            positions[name] = position
+        if not self.arrays or len(self.arrays[0]) == 0:
+            raise InputError(f"{self.source} holds no rows of data: give a table with at least two.")
+        if len(self.arrays[0]) == 1:
+            raise InputError(
+                f"{self.source} holds one row of data, and nothing can be learnt from one: give more rows."
+            )
+
+    @property
+    def rows(self) -> int:
+        return len(self.arrays[0])
+
+    def find(self, wanted: str | int, option: str) -> int:
+        """The position of a column given by name or by index from 0, negative from the end.
+
+        An exact name wins, so that "8" can be a name; otherwise a whole number in text is an index.
+        """
+        return find_column(self.names, wanted, option, self.source, self.first_line)
+
+
+def find_column(
+    names: Sequence[str], wanted: str | int, option: str, source: str, first_line: Sequence[str] = ()
+) -> int:
+    """Where in `names` the column stands that `option` asks for; InputError with the nearest name if
+    nowhere."""
+    if isinstance(wanted, str) and wanted in names:
+        return list(names).index(wanted)
+    index = _whole_number(wanted)
+    if index is not None:
+        if -len(names) <= index < len(names):
+            return index % len(names)
+        raise InputError(
+            f"{option} {index} is outside {source}, which has {counted(len(names), 'column')}: use 0 to "
+            f"{len(names) - 1}, or -1 for the last."
+        )
+    if wanted in first_line:
+        raise InputError(
+            f"{option} {quoted(wanted)} stands in the first line of {source}, which was taken for data: say "
+            "that it holds the names with --header."
+        )
+    near = difflib.get_close_matches(str(wanted), names, n=1, cutoff=0.5)
+    near = near or [name for name in names if name.lower() == str(wanted).lower()]
+    meant = f"did you mean {quoted(near[0])}? " if near else ""
+    raise InputError(
+        f"{option} {quoted(wanted)} is not a column of {source}: {meant}The columns are "
+        f"{listed([quoted(name) for name in names])}."
+    )
+
+
+def numbered(position: int) -> str:
+    """The name of a column that came without one."""
+    return f"column {position}"
+
+
+def _whole_number(wanted: str | int) -> int | None:
+    try:
+        return int(wanted)
+    except ValueError:
+        return None

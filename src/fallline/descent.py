@@ -1,0 +1,118 @@
+"""The loop: an objective is walked down until a rule gives a reason. Read this file first."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fallline.averages import Last
+from fallline.nouns import Average, Objective, Schedule, StepRule, StoppingRule
+from fallline.samplers import Segment
+from fallline.trace import Trace
+
+Array = np.ndarray[Any, Any]
+
+
+class State(NamedTuple):
+    """Where the walk is: with the trace, all that is needed to go on from here."""
+
+    w: Array  # (size,) parameters
+    memory: tuple[Array, ...]  # what the step rule remembers, each (size,)
+    mean: Array  # (size,) the average of the points so far, which the run answers with
+    t: int  # steps taken
+    segments: int  # segments walked
+
+
+class Run(NamedTuple):
+    """A walk and why it ended."""
+
+    state: State
+    trace: Trace
+    reason: str
+
+    @property
+    def w(self) -> Array:
+        """The answer: the last point, or the average that was asked for."""
+        return self.state.mean
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the walk ran away; its point is then no answer."""
+        return self.reason.startswith("diverged")
+
+
+def by_hand(
+    objective: Objective,
+    state: State,
+    segment: Segment,
+    step: StepRule,
+    schedule: Schedule,
+    average: Average,
+    every: int,
+) -> tuple[State, Array]:
+    """Walk one segment the obvious way. Every other way of walking must agree with this one.
+
+    Returns the state after it and the points seen after every `every` steps and at the end, (looks, size).
+    """
+    w, memory, mean, t, segments = state
+    looks = []
+    for k, rows in enumerate(segment.steps(), start=1):
+        t += 1
+        g = objective.gradient(w, rows)
+        rate, c = schedule.at(t), step.begin(t, g)  # what depends on the step as a whole, once a step
+        update, memory = step.update(g, w, memory, c)
+        w = objective.prox(w - rate * update, rate * step.gain(memory, c))
+        share = average.weight(t)
+        mean = w if share == 1.0 else mean + share * (w - mean)
+        if k == segment.length or (every and k % every == 0):
+            looks.append(mean)
+    return State(w, memory, mean, t, segments + 1), np.array(looks)
+
+
+def descend(
+    objective: Objective,
+    *,
+    sampler: Any,
+    step: StepRule,
+    schedule: Any,
+    stop: StoppingRule,
+    average: Average = Last(),  # noqa: B008 - a value that never changes
+    advance: Any = by_hand,
+    gauges: Sequence[Any] = (),
+    every: int = 0,
+    start: "Run | Array | None" = None,
+) -> Run:
+    """Walk down `objective` until `stop` gives a reason.
+
+    `start` is a point, or a Run to go on with: 10 segments and then 10 more are the same bits as 20. `every` looks
+    more often than at the ends of segments: after so many steps. `gauges` are extra columns of the trace. The walk of a
+    segment is done by `advance`; the slow and obvious `by_hand` unless told otherwise.
+    """
+    state, trace = _begin(objective, step, start, (*stop.gauges(), *gauges))
+    while not (reason := trace.broken() or stop.reason(trace)):
+        before = state
+        pace = schedule.react(trace) if hasattr(schedule, "react") else schedule
+        with trace.clock:  # the clock stands still while we look
+            room = stop.room(trace, sampler.size(objective.n))
+            segment = sampler.segment(objective.n, before.segments).first(room)
+            state, looks = advance(objective, before, segment, step, pace, average, every)
+        steps = looked_at(segment.length, every)
+        trace.note(objective, before.mean, looks, steps, segment.visits(steps), rate=pace.at(state.t))
+    return Run(state, trace, reason)
+
+
+def looked_at(count: int, every: int) -> Array:
+    """After which of `count` steps a segment is looked at: every so many, and the last."""
+    steps = np.arange(every, count + 1, every) if every else np.zeros(0, int)
+    return steps if len(steps) and steps[-1] == count else np.append(steps, count)
+
+
+def _begin(
+    objective: Objective, step: StepRule, start: Run | Array | None, gauges: Sequence[Any]
+) -> tuple[State, Trace]:
+    if isinstance(start, Run):
+        return start.state, start.trace.copy()
+    w = np.array(objective.start() if start is None else start, dtype=float)
+    trace = Trace(objective.n, gauges)
+    trace.begin(objective, w)
+    return State(w, step.start(w), w, t=0, segments=0), trace

@@ -1,0 +1,147 @@
+"""Linear models: one score a row, any loss, any penalty."""
+
+from typing import Any
+
+import numpy as np
+
+from fallline.errors import InputError
+from fallline.kernels import penalty as shrink
+from fallline.kernels.sums import LinearModel, curvatures, mean_loss, mean_losses, mean_slope, mean_slope_of
+from fallline.losses import SquaredError
+from fallline.penalties import NoPenalty
+from fallline.rows import table
+
+Array = np.ndarray[Any, Any]
+
+
+class RowObjective:
+    """What linear models of one score a row and of one a class share: a mean over weighted rows, and a penalty.
+
+    Parameters w are the coefficients, then the intercepts (free of the penalty). Minimises
+    Σ vᵢ·loss(yᵢ, zᵢ)/Σ vᵢ + penalty(coefficients), scikit-learn's objective for SGD.
+    """
+
+    def __init__(self, model: Any, penalty: Any, scores: int, size: int) -> None:
+        self.model, self.penalty = model, penalty
+        self.scores = scores  # a row
+        self.penalised = scores * model.d  # the first so many of w
+        self.size = size
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.model.y)
+
+    def start(self) -> Array:
+        """All zero."""
+        return np.zeros(self.size)
+
+    def value(self, w: Array) -> float:
+        """The objective at w."""
+        return float(mean_loss(self.model, w, np.zeros(self.scores)) + shrink.cost_of(self.penalty, w, self.penalised))
+
+    def values(self, points: Array) -> Array:
+        """The objective at each of `points` (k, size), reading the table once."""
+        if len(points) == 1:
+            return np.array([self.value(points[0])])
+        heights: Array = mean_losses(self.model, np.ascontiguousarray(points), np.zeros(self.scores))
+        return heights + np.array([shrink.cost_of(self.penalty, w, self.penalised) for w in points])
+
+    def gradient(self, w: Array, rows: Any = slice(None)) -> Array:
+        """Gradient at w of the mean loss over `rows` (indices, or slice(None): all) and the penalty's smooth share."""
+        g = np.empty_like(w)
+        if isinstance(rows, slice):
+            mean_slope(self.model, w, np.zeros(self.scores), g)
+        else:
+            mean_slope_of(self.model, w, np.zeros(self.scores), np.asarray(rows), g)
+        shrink.pull_on(self.penalty, w, self.penalised, g)
+        return g
+
+    def prox(self, w: Array, rate: Any) -> Array:
+        """Proximal step of length `rate` (a number, or one a coordinate) of the penalty's L1 share."""
+        out = w.copy()
+        shrink.settle(self.penalty, out, np.broadcast_to(np.asarray(rate, float), w.shape).copy(), self.penalised)
+        return out
+
+
+class Linear(RowObjective):
+    """A linear model with one score a row, z = x·w + b + offset.
+
+    X: (n, d) array, float32 or float64, or SciPy sparse. y: (n,) as the loss wants it: −1 and +1 for two classes.
+    weights: (n,), not negative. offset: (n,). Raises InputError for shapes that do not meet or targets that the loss
+    is not defined for, naming the row.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        loss: Any = None,
+        penalty: Any = None,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        intercept: bool = True,
+    ) -> None:
+        rows = table(X)
+        n, d = rows.shape()
+        self.loss = SquaredError() if loss is None else loss
+        y = column(y, n, "y")
+        refuse_targets(self.loss, y)
+        o = np.zeros(n) if offset is None else column(offset, n, "offset")
+        model = LinearModel(rows, y, weights_of(weights, n), o, self.loss, d, int(intercept))
+        super().__init__(model, NoPenalty() if penalty is None else penalty, 1, d + int(intercept))
+        self.intercept = intercept
+
+    def curvature(self, w: Array) -> Array:
+        """d² loss/dz² of every row at w, times its weight, (n,)."""
+        out = np.empty(self.n)
+        curvatures(self.model, w, out)
+        return out
+
+
+def column(values: Any, n: int, name: str) -> Array:
+    """`values` as n floats, or an InputError that names the first that is none."""
+    out = np.ascontiguousarray(values, dtype=float)
+    if out.shape != (n,):
+        raise InputError(f"{name} has shape {out.shape} where X has {n} rows: it must have shape ({n},).")
+    if not np.isfinite(out).all():
+        row = int(np.flatnonzero(~np.isfinite(out))[0])
+        raise InputError(f"{name} in row {row} is {out[row]}: drop the row, or fill the value in.")
+    return out
+
+
+def weights_of(weights: Any, n: int) -> Array:
+    """Row weights with mean one."""
+    if weights is None:
+        return np.ones(n)
+    out = column(weights, n, "weights")
+    if out.min() < 0:
+        row = int(out.argmin())
+        raise InputError(
+            f"weights in row {row} is {out[row]:g}: a weight cannot be negative; use 0 to leave a row out."
+        )
+    if not out.any():
+        raise InputError("weights are all zero: at least one row must count.")
+    return out * (n / out.sum())
+
+
+def refuse_targets(loss: Any, y: Array) -> None:
+    """Raise InputError for the first target that the loss is not defined for."""
+    wrong = [value for value in np.unique(y).tolist() if not loss.accepts(value)]
+    if wrong:
+        row = int(np.flatnonzero(y == wrong[0])[0])
+        name = type(loss).__name__
+        raise InputError(f"y in row {row} is {wrong[0]:g}, for which {name} is not defined: {WANTED.get(name, '')}.")
+
+
+WANTED = {
+    "LogLoss": "code two classes as −1 and +1",
+    "Hinge": "code two classes as −1 and +1",
+    "SquaredHinge": "code two classes as −1 and +1",
+    "ModifiedHuber": "code two classes as −1 and +1",
+    "Perceptron": "code two classes as −1 and +1",
+    "Poisson": "counts are never negative; try squared_error or huber",
+    "Gamma": "amounts must be above zero; try tweedie, which allows exact zeros",
+    "Tweedie": "amounts are never negative; try squared_error or huber",
+}

@@ -1,0 +1,74 @@
+"""Rows: the table that a linear model is fitted to, dense or sparse, behind one small interface.
+
+`dot(i, w)` is row i times w, `push(i, scale, g)` adds scale times row i to g. Kernels see a table only through these,
+so nothing is written twice for sparse data. Both are parts; `table(X)` makes one of whatever the user has.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from fallline.errors import InputError
+
+Array = np.ndarray[Any, Any]
+
+
+class Dense(NamedTuple):
+    """A C-ordered (n, d) array, float32 or float64."""
+
+    X: Array
+
+    def shape(self) -> tuple[int, int]:
+        return self.X.shape[0], self.X.shape[1]
+
+    def dot(self, i: int, w: Array) -> float:
+        total = 0.0
+        for j in range(self.X.shape[1]):
+            total += self.X[i, j] * w[j]
+        return total
+
+    def push(self, i: int, scale: float, g: Array) -> None:
+        for j in range(self.X.shape[1]):
+            g[j] += scale * self.X[i, j]
+
+
+class CSR(NamedTuple):
+    """A sparse (n, d) table in compressed rows: values, their columns, and where each row starts."""
+
+    data: Array
+    indices: Array
+    indptr: Array
+    d: int
+
+    def shape(self) -> tuple[int, int]:
+        return self.indptr.shape[0] - 1, self.d
+
+    def dot(self, i: int, w: Array) -> float:
+        total = 0.0
+        for k in range(self.indptr[i], self.indptr[i + 1]):
+            total += self.data[k] * w[self.indices[k]]
+        return total
+
+    def push(self, i: int, scale: float, g: Array) -> None:
+        for k in range(self.indptr[i], self.indptr[i + 1]):
+            g[self.indices[k]] += scale * self.data[k]
+
+
+Rows = Dense | CSR
+
+
+def table(X: Any) -> Rows:
+    """Rows of a NumPy array or a SciPy sparse matrix; floats as they are, anything else as float64."""
+    if sp.issparse(X):
+        csr = X.tocsr()
+        csr.sum_duplicates()
+        return CSR(_floating(csr.data), csr.indices.astype(np.int64), csr.indptr.astype(np.int64), csr.shape[1])
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise InputError(f"X has {X.ndim} dimension(s) where a table has two, rows and columns: try X.reshape(-1, 1).")
+    return Dense(np.ascontiguousarray(_floating(X)))
+
+
+def _floating(values: Array) -> Array:
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)

@@ -1,0 +1,99 @@
+"""Samplers: which rows next? A segment is one pass over the rows; its order depends on (seed, segments walked) alone."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+class Segment(NamedTuple):
+    """A bounded run of steps: step k takes the next `batch` entries of `order`, from the front again after its end."""
+
+    order: Array  # (rows,) int64
+    batch: int
+    length: int  # steps
+
+    def steps(self) -> Iterator[Array]:
+        """The rows of each step in turn."""
+        passes = -(-len(self.order) // self.batch)
+        for k in range(self.length):
+            first = k % passes * self.batch
+            yield self.order[first : first + self.batch]
+
+    def first(self, steps: float) -> "Segment":
+        """The same segment cut short after that many steps (at least one)."""
+        return self if steps >= self.length else self._replace(length=max(1, int(steps)))
+
+    def visits(self, steps: Array) -> Array:
+        """Rows visited after so many of its steps."""
+        passes = -(-len(self.order) // self.batch)
+        visits: Array = steps // passes * len(self.order) + steps % passes * self.batch
+        return visits
+
+
+class Batch(NamedTuple):
+    """Every row at every step: batch gradient descent. A segment is `steps` steps."""
+
+    steps: int = 1
+
+    def size(self, n: int) -> int:
+        return n
+
+    def segment(self, n: int, segments: int) -> Segment:
+        return Segment(np.arange(n), n, self.steps)
+
+
+class Shuffled(NamedTuple):
+    """Each row once a pass, in a new random order every pass: sampling without replacement, the usual choice.
+
+    batch: rows a step; 1 is stochastic gradient descent. block: rows kept together as neighbours while shuffling; 1
+    shuffles row by row, 64 reads memory in runs (faster on tables larger than the cache, for rows in no special order).
+    """
+
+    batch: int = 1
+    seed: int = 0
+    block: int = 1
+
+    def size(self, n: int) -> int:
+        return min(self.batch, n)
+
+    def segment(self, n: int, segments: int) -> Segment:
+        chance = np.random.default_rng((self.seed, segments))
+        if self.block == 1:
+            order = chance.permutation(n)
+        else:
+            whole = n // self.block
+            runs = chance.permutation(whole)[:, None] * self.block + np.arange(self.block)
+            order = np.concatenate([chance.permuted(runs, axis=1).ravel(), np.arange(whole * self.block, n)])
+        return Segment(order, min(self.batch, n), -(-n // min(self.batch, n)))
+
+
+class WithReplacement(NamedTuple):
+    """Each step draws its rows from all of them, afresh: the textbook's independent draws."""
+
+    batch: int = 1
+    seed: int = 0
+
+    def size(self, n: int) -> int:
+        return min(self.batch, n)
+
+    def segment(self, n: int, segments: int) -> Segment:
+        order = np.random.default_rng((self.seed, segments)).integers(n, size=n)
+        return Segment(order, min(self.batch, n), -(-n // min(self.batch, n)))
+
+
+class InOrder(NamedTuple):
+    """Each row once a pass, in the order of the table. Sorted tables make this slow or wrong: shuffle if in doubt."""
+
+    batch: int = 1
+
+    def size(self, n: int) -> int:
+        return min(self.batch, n)
+
+    def segment(self, n: int, segments: int) -> Segment:
+        return Segment(np.arange(n), min(self.batch, n), -(-n // min(self.batch, n)))
+
+
+SAMPLERS = {"batch": Batch, "shuffled": Shuffled, "with_replacement": WithReplacement, "in_order": InOrder}

@@ -1,0 +1,154 @@
+"""The trace: what happened on a walk, as columns with one entry a look.
+
+| column | what | unit |
+| --- | --- | --- |
+| t | updates made | steps |
+| visits | gradients of single rows taken | rows |
+| seconds | time spent walking; looking is not counted, and shared evenly between the looks of a segment | s |
+| loss | the objective at the point that the run would answer with | the objective's |
+| rate | the schedule's rate at the last step | |
+| move, size | length of what the segment changed, and of the point | |
+
+Gauges add columns. `path` keeps the points themselves.
+"""
+
+import io
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fallline.errors import InputError
+from fallline.files import write_whole
+
+Array = np.ndarray[Any, Any]
+
+COLUMNS = ("t", "visits", "seconds", "loss", "rate", "move", "size")
+PATH_LIMIT = 4_000_000  # numbers; a path beyond 32 MB is not kept
+RUNAWAY = 1e100  # a loss this far up is lost even before it overflows
+FORMAT = 1
+
+
+class Trace:
+    """Append-only columns over the looks of one walk. `trace["loss"]` is an array; `trace.path` is (looks, size)."""
+
+    def __init__(self, n: int = 1, gauges: Sequence[Any] = ()) -> None:
+        self.n = n
+        self.gauges = {gauge.name(): gauge for gauge in gauges}
+        self.columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, *self.gauges)}
+        self.points: list[Array] = []
+        self.about: dict[str, Any] = {}
+        self._walked = 0.0
+
+    def __len__(self) -> int:
+        return len(self.columns["t"])
+
+    def __getitem__(self, name: str) -> Array:
+        if name == "epochs":
+            return np.asarray(self.columns["visits"]) / self.n
+        if name not in self.columns:
+            raise KeyError(f"the trace has no column {name!r}; it has {', '.join(self.columns)}, epochs")
+        return np.asarray(self.columns[name])
+
+    def last(self, name: str) -> Any:
+        """The newest entry of a column."""
+        return self.columns[name][-1]
+
+    @property
+    def path(self) -> Array:
+        """The points looked at, (looks, size); empty where they were too many to keep."""
+        return np.array(self.points)
+
+    @property
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Time what happens inside as walking."""
+        start = time.perf_counter()
+        yield
+        self._walked = time.perf_counter() - start
+
+    def begin(self, objective: Any, w: Array) -> None:
+        """Note the start."""
+        self._walked = 0.0
+        self._note(objective, w[None], np.zeros(1, int), np.zeros(1, int), math.nan, 0.0)
+
+    def note(self, objective: Any, before: Array, looks: Array, steps: Array, visits: Array, rate: float) -> None:
+        """Note the points `looks` (k, size), seen `steps` and `visits` after the last note; the last ends the segment."""
+        move = float(np.linalg.norm(looks[-1] - before))
+        self._note(objective, looks, steps, visits, rate, move)
+
+    def _note(self, objective: Any, looks: Array, steps: Array, visits: Array, rate: float, move: float) -> None:
+        many = len(looks)
+        t, seen, seconds = (self.last(name) if len(self) else 0 for name in ("t", "visits", "seconds"))
+        columns = self.columns
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a walk that runs away is named by `broken`, not by a warning
+            columns["loss"].extend(objective.values(looks).tolist())
+            columns["size"].extend(np.linalg.norm(looks, axis=1).tolist())
+            for name, gauge in self.gauges.items():
+                columns[name].extend(gauge.read(objective, w) for w in looks)
+        columns["t"].extend((t + steps).tolist())
+        columns["visits"].extend((seen + visits).tolist())
+        share = steps / steps[-1] if steps[-1] else np.zeros(many)
+        columns["seconds"].extend((seconds + share * self._walked).tolist())
+        columns["rate"].extend([rate] * many)
+        columns["move"].extend([move] * many)
+        if looks.shape[1] * len(self) <= PATH_LIMIT:
+            self.points.extend(looks)
+        else:
+            self.points.clear()
+
+    def broken(self) -> str:
+        """Why the walk cannot go on, whatever the stopping rules say: a loss that is no number, or beyond all bounds."""
+        loss, t = self.last("loss"), self.last("t")
+        if math.isfinite(loss) and abs(loss) < RUNAWAY:
+            return ""
+        sound = [value for value in self.columns["loss"] if math.isfinite(value)]
+        height = f"the loss went from {sound[0]:.3g} to {loss:.3g}" if sound else "the loss is no number at the start"
+        return f"diverged: {height} by update {t:,}"
+
+    def copy(self) -> "Trace":
+        """Another trace with the same entries, to go on with."""
+        other = Trace(self.n, tuple(self.gauges.values()))
+        other.columns = {name: list(column) for name, column in self.columns.items()}
+        other.points, other.about = list(self.points), dict(self.about)
+        return other
+
+    def save(self, path: Path | str) -> Path:
+        """Write the trace to a NumPy .npz file: a column an array, `path` for the points, `about` as JSON text."""
+        about = json.dumps({"format": FORMAT, "n": self.n, **self.about}, sort_keys=True)
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {name: self[name] for name in self.columns}
+        np.savez_compressed(buffer, about=np.array(about), path=self.path, **arrays)
+        return write_whole(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Trace":
+        """Read a trace that `save` wrote. Raises InputError for any other file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+                about = json.loads(str(arrays.pop("about")))
+                if about.pop("format") != FORMAT:
+                    raise ValueError("its format is another version's")
+        except FileNotFoundError:
+            raise InputError(f"There is no trace file {path}.") from None
+        except (ValueError, KeyError, OSError, EOFError) as error:
+            raise InputError(f"{path} is not a trace that fallline wrote ({error}).") from error
+        trace = cls(about.pop("n"))
+        trace.points = list(arrays.pop("path"))
+        trace.columns = {name: column.tolist() for name, column in arrays.items()}
+        trace.about = about
+        return trace
+
+    def plot(self, **options: Any) -> Any:
+        """The loss curve as a Plotly figure (see figures/curves.py)."""
+        from fallline.figures import plot_traces
+
+        return plot_traces({"": [self]}, **options)
