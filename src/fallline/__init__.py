@@ -1,1 +1,54 @@
-"""Gradient descent that tunes itself and shows its work."""
+"""Gradient descent that tunes itself and shows its work.
+
+Names are loaded when they are first used: `import fallline` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Comparison": "comparison",
+    "Dense": "rows",
+    "CSR": "rows",
+    "Function": "objectives",
+    "InputError": "errors",
+    "Linear": "objectives",
+    "Plan": "plan",
+    "Run": "descent",
+    "SoftmaxRegression": "objectives",
+    "State": "descent",
+    "Study": "comparison",
+    "Trace": "trace",
+    "by_hand": "descent",
+    "compare": "comparison",
+    "compiled": "executors.compiled",
+    "descend": "descent",
+    "load": "data",
+    "maximize": "minimize",
+    "minimize": "minimize",
+}
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - names, all of them strings
+
+if TYPE_CHECKING:
+    from fallline.comparison import Comparison, Study, compare
+    from fallline.data import load
+    from fallline.descent import Run, State, by_hand, descend
+    from fallline.errors import InputError
+    from fallline.executors.compiled import compiled
+    from fallline.minimize import maximize, minimize
+    from fallline.objectives import Function, Linear, SoftmaxRegression
+    from fallline.plan import Plan
+    from fallline.rows import CSR, Dense
+    from fallline.trace import Trace
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fallline' has no attribute {name!r}")
+    return getattr(import_module(f"fallline.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -32,7 +32,7 @@ class Tail(NamedTuple):
     share: float = 0.5
 
     def weight(self, t: float) -> float:
-        passed: float = t - math.floor(self.steps * (1.0 - self.share))
+        passed: float = t - self.steps + math.floor(self.steps * self.share + 0.5)
         return 1.0 / max(1.0, passed)
 
 

@@ -66,7 +66,8 @@ class Shuffled(NamedTuple):
         else:
             whole = n // self.block
             runs = chance.permutation(whole)[:, None] * self.block + np.arange(self.block)
-            order = np.concatenate([chance.permuted(runs, axis=1).ravel(), np.arange(whole * self.block, n)])
+            short = chance.permutation(np.arange(whole * self.block, n))  # the last run, wherever it comes
+            order = np.insert(chance.permuted(runs, axis=1).ravel(), chance.integers(whole + 1) * self.block, short)
         return Segment(order, min(self.batch, n), -(-n // min(self.batch, n)))
 
 

@@ -127,7 +127,7 @@ class OneCycle(NamedTuple):
         low = self.rate / self.start
         peak = self.warm * self.steps - 1.0
         now = min(t - 1.0, self.steps - 1.0)
-        if now <= peak:
+        if 0.0 < peak and now <= peak:  # a climb of one step has no length
             first, last, done = low, self.rate, now / peak
         else:
             first, last, done = self.rate, low / self.finish, (now - peak) / (self.steps - 1.0 - peak)
@@ -168,6 +168,10 @@ class Warmup(NamedTuple):
     def at(self, t: float) -> float:
         share: float = min(1.0, t / self.steps)
         return share * at(self.schedule, t)
+
+    def react(self, trace: Any) -> "Warmup":
+        """The same before what a reacting schedule answers."""
+        return self._replace(schedule=self.schedule.react(trace)) if hasattr(self.schedule, "react") else self
 
 
 class ReduceOnPlateau(NamedTuple):

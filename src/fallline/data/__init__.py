@@ -1,5 +1,4 @@
-"""Data: from a file, a bundled set, arrays or a frame to a matrix and a target, and what was inferred on the
-way."""
+"""Data: from a file, a bundled set, arrays or a frame to a matrix and a target, and what was inferred on the way."""
 
 from fallline.data.bundled import BUNDLED
 from fallline.data.column import MISSING

@@ -50,8 +50,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Text:
-    """Codes (n,) into `levels`, -1 where missing. Every level occurs; they are sorted, or in their own
-    order."""
+    """Codes (n,) into `levels`, -1 where missing. Every level occurs; they are sorted, or in an order of their own."""
 
     name: str
     codes: NDArray[np.int64]
@@ -66,8 +65,10 @@ class Text:
 Column = Numbers | Text
 
 
-def column(table: Table, position: int, missing: Collection[str], levels: bool = False) -> Column:
-    """Column `position` of the table as numbers or text. With `levels`, numbers are levels too.
+def column(table: Table, position: int, missing: Collection[str], otherwise: str, levels: bool = False) -> Column:
+    """Column `position` of the table as numbers or text; with `levels`, numbers are levels too.
+
+    `otherwise` is what errors advise to whoever cannot mend the column.
 
     Text of which every value present is a number is a column of numbers; true and false are 1 and 0. Raises
     InputError for infinite values, for a stray word among numbers, and for nested values.
@@ -84,13 +85,13 @@ def column(table: Table, position: int, missing: Collection[str], levels: bool =
     elif pa.types.is_temporal(kind) or any(
         holds(kind) for holds in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     ):
-        made = _from_text(name, values, missing, levels, table.place)
+        made = _from_text(name, values, missing, levels, table.place, otherwise)
     else:
         raise InputError(
-            f"column {quoted(name)} of {table.source} holds {kind}, not numbers or text: --drop it or convert it."
+            f"column {quoted(name)} of {table.called} holds {kind}, not numbers or text: convert it, or {otherwise}."
         )
     if isinstance(made, Numbers):
-        _refuse_infinite(made, table.place)
+        _refuse_infinite(made, table.place, otherwise)
         return as_text(made) if levels else made
     return made
 
@@ -118,7 +119,7 @@ def _floats(values: Any) -> FloatArray:
     return np.ascontiguousarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64)  # a null becomes NaN
 
 
-def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, place: Place) -> Column:
+def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, place: Place, otherwise: str) -> Column:
     encoded = values.cast(pa.large_string()).dictionary_encode().unify_dictionaries().combine_chunks()
     codes = _codes(encoded)
     words = pc.utf8_trim_whitespace(encoded.dictionary)
@@ -132,7 +133,7 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
         if made.levels and {level.lower() for level in made.levels} <= TRUTH.keys():
             truth = np.array([TRUTH[level.lower()] for level in made.levels] + [np.nan])
             return Numbers(name, truth[made.codes], boolean=True)
-        _refuse_stray(name, codes, words, word, gone, place)
+        _refuse_stray(name, codes, words, word, gone, place, otherwise)
         return made
     present = pc.if_else(gone, pa.scalar(None, pa.large_string()), words)
     floats = np.append(_floats(present), np.nan)  # code -1, a null, is the last
@@ -165,34 +166,33 @@ def _levels(
     return Text(name, renumbered, levels, np.bincount(renumbered[renumbered >= 0], minlength=len(levels)))
 
 
-def _refuse_infinite(numbers: Numbers, place: Place) -> None:
+def _refuse_infinite(numbers: Numbers, place: Place, otherwise: str) -> None:
     infinite = np.isinf(numbers.values)
     if infinite.any():
         row = int(infinite.argmax())
         raise InputError(
-            f"{quoted(numbers.name)} at {place(row)} is {numbers.values[row]:g}, which cannot be learnt "
-            f"from: correct it, empty the field to count it as missing, or --drop {quoted(numbers.name)}."
+            f"{quoted(numbers.name)} at {place(row)} is {numbers.values[row]:g}, which nothing can be learnt from: "
+            f"correct it, delete the row, or {otherwise}."
         )
 
 
-def _refuse_stray(name: str, codes: NDArray[np.int64], words: Any, word: Any, gone: Any, place: Place) -> None:
+def _refuse_stray(
+    name: str, codes: NDArray[np.int64], words: Any, word: Any, gone: Any, place: Place, otherwise: str
+) -> None:
     """A column of numbers with a few words in it is rather a slip than text, and no model shows which."""
     is_word = np.append(word.to_numpy(zero_copy_only=False), False)[codes]
     is_gone = np.append(gone.to_numpy(zero_copy_only=False), True)[codes]
     present, strays = int((~is_gone).sum()), int(is_word.sum())
-    row = int(is_word.argmax())
-    found = words[int(codes[row])].as_py()
-    remedy = f'--text "{name}" to take the column as text, or --drop "{name}" to leave it out'
     if strays < STRAY_SHARE * present or (strays == 1 and present > STRAY_ROWS):
-        raise InputError(
-            f"{quoted(found)} in column {quoted(name)} at {place(row)} is not a number, while "
-            f"{present - strays} of the column's {present} values are: correct it, name it in --missing to "
-            "count it as missing, or give "
-            f"{remedy}{', or --header if that line holds the names' if place(row).startswith('line 1 ') else ''}."
-        )
-    texts = words.filter(word)
-    if all(DECIMAL_COMMA.fullmatch(text) for text in texts.to_pylist()):
-        raise InputError(
-            f"{quoted(found)} in column {quoted(name)} at {place(row)} looks like a number with a decimal "
-            f"comma: write the numbers with a point, or give {remedy}."
-        )
+        what = f"is not a number, while {present - strays} of the column's {present} values are: correct it"
+    elif all(DECIMAL_COMMA.fullmatch(text) for text in words.filter(word).to_pylist()):
+        what = "looks like a number with a decimal comma: write the numbers with a point"
+    else:
+        return
+    row = int(is_word.argmax())
+    found, where = quoted(words[int(codes[row])].as_py()), place(row)
+    header = "--header if that line holds the names, " if where.startswith("line 1 ") else ""
+    raise InputError(
+        f"{found} in column {quoted(name)} at {where} {what}, or give {header}--missing {found} to count it as "
+        f"missing, or --text {quoted(name)} to take the column as text, or {otherwise}."
+    )

@@ -22,8 +22,7 @@ NOT_TEXT = {
 def content(path: Path, encoding: str | None = None) -> bytes:
     """The file's text as UTF-8 with lines that end in LF; gzip is unpacked, and a lone CR ends a line, too.
 
-    Raises InputError for what cannot be opened, is cut short, is not text, is empty, or is in another
-    encoding.
+    Raises InputError for what cannot be opened, is cut short, is not text, is empty, or is in another encoding.
     """
     raw = _unpacked(_opened(path), path)
     for magic, (kind, fix) in NOT_TEXT.items():
@@ -34,7 +33,7 @@ def content(path: Path, encoding: str | None = None) -> bytes:
         text = re.sub(rb"(?m)^ +$", b"", text)  # a line of blanks is a blank line
     if not text.strip():
         raise InputError(f"{path.name} is empty: give a file with a line for each row.")
-    return text
+    return text if text.endswith(b"\n") else text + b"\n"
 
 
 def _opened(path: Path) -> bytes:
@@ -82,9 +81,9 @@ def _as_utf8(raw: bytes, path: Path, encoding: str | None) -> bytes:
 
 def _not_decoded(raw: bytes, path: Path, encoding: str, error: UnicodeError) -> InputError:
     start = error.start if isinstance(error, UnicodeDecodeError) else 0
-    before = raw[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    line = raw[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
     fix = "utf-8" if encoding not in ("utf-8", "utf8", "UTF-8") else "latin-1 or --encoding cp1252"
     return InputError(
-        f"byte 0x{raw[start]:02x} on line {before.count(b'\n') + 1} of {path.name} is not {encoding}: name "
+        f"byte 0x{raw[start]:02x} on line {line} of {path.name} is not {encoding}: name "
         f"the file's encoding, such as --encoding {fix}."
     )

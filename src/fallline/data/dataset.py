@@ -1,5 +1,4 @@
-"""What a table becomes before anything goes down it: numbers to learn from, numbers to learn, and what was
-decided."""
+"""What a table becomes before anything goes down it: numbers to learn from, numbers to learn, and what was decided."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -27,7 +27,8 @@ def encode(features: Sequence[Feature], dtype: str, standardise: bool) -> tuple[
     for j, feature in enumerate(features):
         values = feature.values
         if not standardise:
-            X[:, j] = values
+            with np.errstate(over="ignore"):  # refused below, by name
+                X[:, j] = values
             continue
         if values.dtype == np.bool_:
             mean = float(values.mean())

@@ -7,11 +7,10 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from fallline.data.table import Table, numbered
+from fallline.data.table import ARRAYS, Table, numbered
 from fallline.data.wording import quoted
 from fallline.errors import InputError
 
-ARRAYS = "arrays"
 TARGET_NAMES = ("y", "target", "the target")  # for one without a name: the first that no column has
 
 
@@ -74,19 +73,20 @@ def _columns(data: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         frame = nw.from_native(data, eager_only=True, pass_through=True)
         series = list(frame.iter_columns()) if isinstance(frame, nw.DataFrame) else None
     except Exception as error:  # narwhals passes on whatever the frame's own library raises
-        raise InputError(f"the {type(data).__name__} cannot be read: {str(error).splitlines()[0]}") from None
+        why = " ".join(str(error).split())
+        raise InputError(f"the {type(data).__name__} cannot be read as a table ({why}): mend it first.") from None
     if series is not None:
         return tuple(str(column.name) for column in series), tuple(_arrow(column) for column in series)
     if not isinstance(data, np.ndarray | list) and not hasattr(data, "__array__"):
         raise InputError(
-            f"a {type(data).__name__} is not a data set: give the path of a file, the name of a bundled "
+            f"{type(data).__name__} is not a kind of data set: give the path of a file, the name of a bundled "
             "set, a pair (X, y), an array or an eager frame."
         )
     try:
-        values = _plain(np.asanyarray(data))
+        values = np.asanyarray(data)
     except ValueError as error:
         raise InputError(f"the rows do not make a table ({error}): give each row the same number of values.") from None
-    values = values.reshape(-1, 1) if values.ndim == 1 else values
+    values = _plain(values.reshape(-1, 1) if values.ndim == 1 else values)
     if values.ndim != 2:
         raise InputError(f"an array of {values.ndim} dimensions is not a table: reshape it to (rows, columns).")
     return tuple(map(numbered, range(values.shape[1]))), tuple(_from_numpy(column) for column in values.T)

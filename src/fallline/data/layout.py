@@ -8,15 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 SAMPLE_LINES = 200  # enough for every delimiter to show itself
-DELIMITERS = {
-    "\t": "tabs",
-    ";": "semicolons",
-    "|": "bars",
-    ",": "commas",
-    " ": "blanks",
-}  # the first of equals wins
-MOSTLY = 0.9  # share of a column's first values that must be numbers for the column to count as one of '
-'numbers
+DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "blanks"}  # the first of equals wins
+MOSTLY = 0.9  # of a column's first values must be numbers for the column to count as one of numbers
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
 
 
@@ -58,6 +51,8 @@ def guess_header(first: Sequence[str], below: Sequence[Sequence[str]], missing: 
     """
     below = [[field.strip() for field in column] for column in below]
     votes = [0 if name in missing else (-1 if is_number(name) else 1) for name in map(str.strip, first)]
+    if not any(below):
+        return all(vote > 0 for vote in votes)
     numeric = [_numbers(column, missing) for column in below]
     if any(numeric):
         return sum(vote for vote, number in zip(votes, numeric, strict=True) if number) > 0

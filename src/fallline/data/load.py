@@ -18,6 +18,8 @@ from fallline.data.task import coded
 from fallline.data.wording import listed, quoted
 from fallline.errors import InputError
 
+ANOTHER = "name another --target"
+
 
 def load(
     data: Any,
@@ -61,7 +63,7 @@ def load(
     if is_sparse(data):
         matrix, columns, table = apart(data, target, out)
         goal, told = 0, tuple[str, ...]()
-        learnt = coded(column(table, 0, missing), table.place, task, "", standardise_target)
+        learnt = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
         X, scaled = encode_sparse(matrix, dtype, standardise)
     else:
         layout = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
@@ -69,7 +71,9 @@ def load(
         goal = table.find((table.target or -1) if target is None else target, "--target")
         levels = {table.find(name, "--text") for name in _several(text)}
         known = table.task if table.names[goal] == table.target else ""
-        learnt = coded(column(table, goal, missing, goal in levels), table.place, task, known, standardise_target)
+        learnt = coded(
+            column(table, goal, missing, ANOTHER, goal in levels), table.place, task, known, standardise_target
+        )
         made, told = _features(table, goal, missing, rare, levels, out)
         X, scaled = encode(made, dtype, standardise)
         columns = tuple(feature.name for feature in made)
@@ -100,18 +104,21 @@ def _features(
     """The features of every column but the target and those to drop, and what happened to the columns."""
     out = {table.find(name, "--drop") for name in drop}
     if goal in out:
-        raise InputError(f"--drop {quoted(table.names[goal])} is the target: leave out another column.")
+        raise InputError(f"--drop {quoted(table.names[goal])} names the target: leave out another column.")
     story = Story()
-    made = [
-        feature
-        for position in range(len(table.names))
-        if position != goal and position not in out
-        for feature in features(column(table, position, missing, position in levels), rare, position in levels, story)
-    ]
+    made: list[Feature] = []
+    for position in range(len(table.names)):
+        if position != goal and position not in out:
+            name = quoted(table.names[position])
+            drop_it = f"leave the column out with --drop {name}"
+            found = column(table, position, missing, drop_it, position in levels)
+            if found.missing.all():
+                raise InputError(f"column {name} of {table.called} holds only missing values: {drop_it}.")
+            made += features(found, rare, position in levels, story)
     told = tuple(story.notes())
     if not made:
         because = " ".join(told) or "Add a column of numbers or levels, or --drop fewer."
-        raise InputError(f"{table.source} has no column to learn {quoted(table.names[goal])} from. {because}")
+        raise InputError(f"{table.called} has no column to learn {quoted(table.names[goal])} from. {because}")
     return made, told
 
 

@@ -83,8 +83,8 @@ def _note(name: str, layout: Layout, header: bool) -> str:
     first = "names" if header else "data"
     override = f"--delimiter, --{'no-' if header else ''}header"
     quotes = {'"': "", "": "; quotes are mere characters"}.get(layout.quote, f"; {layout.quote} quotes")
-    return f"Fields of {name} are separated by {between} and its first line holds {first}{quotes} "
-    f"({override}" + (", --quote)." if quotes else ").")
+    override += ", --quote" if quotes else ""
+    return f"Fields of {name} are separated by {between}; its first line holds {first}{quotes} ({override})."
 
 
 def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) -> Layout:
@@ -109,8 +109,7 @@ def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) ->
             f"--delimiter {quoted(delimiter)} is not a single plain character: give one such as ';' or tab."
         )
     if wanted not in lines[0]:
-        fix = f"it looks separated by {DELIMITERS[guess]}, so leave --delimiter out" if guess else "name "
-        "another"
+        fix = f"it looks separated by {DELIMITERS[guess]}, so leave --delimiter out" if guess else "name another"
         raise InputError(
             f"--delimiter {quoted(delimiter)} does not occur in the first line of {name}, {quoted(lines[0])}: {fix}."
         )
@@ -119,8 +118,8 @@ def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) ->
 
 def _refuse_pairs(line: str, delimiter: str, name: str) -> None:
     """LIBSVM text (`+1 3:0.5 11:1`) may look like a table with blanks between its fields."""
-    label, *pairs = line.split()
-    if delimiter == " " and is_number(label) and all(re.fullmatch(r"\d+:\S+", pair) for pair in pairs):
+    label, *pairs = line.split() or [""]
+    if delimiter == " " and is_number(label) and pairs and all(re.fullmatch(r"\d+:\S+", pair) for pair in pairs):
         raise InputError(
             f"{name} is in LIBSVM format: load it with sklearn.datasets.load_svmlight_file and give the pair (X, y)."
         )
@@ -142,18 +141,13 @@ def _parsed(text: bytes, layout: Layout, name: str, guess: bool) -> tuple[Any, L
     Quotes that belong to the words ("so," he said) can swallow line ends silently. They are told from quotes
     that hold a field together by what happens without them: then each line has the same number of fields.
     """
-    error: Exception | None = None
-    fields = None
-    try:
-        fields = _columns(text, layout)
-    except (pa.ArrowInvalid, csv.Error) as raised:
-        error = raised
-    plain = layout._replace(quote="")
+    fields, error = _attempt(text, layout)
     if guess and layout.quote.encode() in text:
         delimiters = [line.count(layout.delimiter.encode()) for line in _lines(text)]
         swallowed = fields is None or len(fields) < len(delimiters)
         if swallowed and len(set(delimiters)) == 1:
-            return _columns(text, plain), plain
+            layout = layout._replace(quote="")
+            fields, error = _attempt(text, layout)
     if fields is None:
         raise _ragged(text, layout, name, error)
     if fields.num_columns == 1:
@@ -161,6 +155,14 @@ def _parsed(text: bytes, layout: Layout, name: str, guess: bool) -> tuple[Any, L
             f"{name} has a single column when divided by {quoted(layout.delimiter)}: name another --delimiter."
         )
     return fields, layout
+
+
+def _attempt(text: bytes, layout: Layout) -> tuple[Any, Exception | None]:
+    """The columns, or None and why not."""
+    try:
+        return _columns(text, layout), None
+    except (pa.ArrowInvalid, csv.Error) as error:
+        return None, error
 
 
 def _columns(text: bytes, layout: Layout) -> Any:

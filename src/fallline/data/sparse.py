@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from fallline.data.frames import ARRAYS, pair, refuse_other_target, row_of, target_of
-from fallline.data.table import Table, find_column, numbered
+from fallline.data.frames import pair, refuse_other_target, row_of, target_of
+from fallline.data.table import ARRAYS, Table, find_column, numbered
 from fallline.data.wording import counted, quoted
 from fallline.errors import InputError
 
 
 class Apart(NamedTuple):
-    """A sparse table taken apart: the matrix without the target, its names, and a table of the target
-    alone."""
+    """A sparse table taken apart: the matrix without the target, its names, and a table of the target alone."""
 
     matrix: Any
     columns: tuple[str, ...]
@@ -36,7 +35,7 @@ def apart(data: Any, target: str | int | None, drop: Sequence[str | int]) -> Apa
     if y is None:
         goal = find_column(names, -1 if target is None else target, "--target", "the matrix")
         if goal in out:
-            raise InputError(f"--drop {quoted(names[goal])} is the target: leave out another column.")
+            raise InputError(f"--drop {quoted(names[goal])} names the target: leave out another column.")
         out.add(goal)
         name, (_, values) = names[goal], target_of(matrix.tocsc()[:, [goal]].toarray(), ())
     else:

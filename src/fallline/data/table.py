@@ -1,5 +1,4 @@
-"""A table as it came: named columns with nothing inferred yet, and a way to say where a row stands in its
-source."""
+"""A table as it came: named columns with nothing inferred yet, and a way to say where a row stands in its source."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 from fallline.data.wording import counted, listed, quoted
 from fallline.errors import InputError
 
+ARRAYS = "arrays"  # the source of what is in memory
 Place = Callable[[int], str]  # where row i, from 0, stands in its source: "line 17 of houses.csv", "row 16"
 
 
@@ -34,16 +34,21 @@ class Table:
         for position, name in enumerate(self.names):
             if name in positions:
                 raise InputError(
-                    f"{self.source} has two columns named {quoted(name)}, columns {positions[name]} and "
+                    f"{self.called} has two columns named {quoted(name)}, columns {positions[name]} and "
                     f"{position} counted from 0: rename one of them."
                 )
             positions[name] = position
         if not self.arrays or len(self.arrays[0]) == 0:
-            raise InputError(f"{self.source} holds no rows of data: give a table with at least two.")
+            raise InputError(f"{self.called} holds no rows of data: give a table with at least two.")
         if len(self.arrays[0]) == 1:
             raise InputError(
-                f"{self.source} holds one row of data, and nothing can be learnt from one: give more rows."
+                f"{self.called} holds one row of data, and nothing can be learnt from one: give more rows."
             )
+
+    @property
+    def called(self) -> str:
+        """The source as the subject of a sentence."""
+        return "the table" if self.source == ARRAYS else self.source
 
     @property
     def rows(self) -> int:
@@ -54,14 +59,13 @@ class Table:
 
         An exact name wins, so that "8" can be a name; otherwise a whole number in text is an index.
         """
-        return find_column(self.names, wanted, option, self.source, self.first_line)
+        return find_column(self.names, wanted, option, self.called, self.first_line)
 
 
 def find_column(
     names: Sequence[str], wanted: str | int, option: str, source: str, first_line: Sequence[str] = ()
 ) -> int:
-    """Where in `names` the column stands that `option` asks for; InputError with the nearest name if
-    nowhere."""
+    """Where in `names` the column stands that `option` asks for; InputError with the nearest name if nowhere."""
     if isinstance(wanted, str) and wanted in names:
         return list(names).index(wanted)
     index = _whole_number(wanted)
@@ -78,10 +82,10 @@ def find_column(
             "that it holds the names with --header."
         )
     near = difflib.get_close_matches(str(wanted), names, n=1, cutoff=0.5)
-    near = near or [name for name in names if name.lower() == str(wanted).lower()]
-    meant = f"did you mean {quoted(near[0])}? " if near else ""
+    near = [name for name in names if name.lower() == str(wanted).lower()] or near
+    meant = f"did you mean {quoted(near[0])}? T" if near else "t"
     raise InputError(
-        f"{option} {quoted(wanted)} is not a column of {source}: {meant}The columns are "
+        f"{option} {quoted(wanted)} is not a column of {source}: {meant}he columns are "
         f"{listed([quoted(name) for name in names])}."
     )
 

@@ -52,10 +52,10 @@ def coded(column: Column, place: Place, task: str | None, known: str, standardis
 
 
 def _guess(column: Column, distinct: int) -> str:
-    if distinct == 2:
-        return BINARY
     if isinstance(column, Text):
-        return MULTICLASS
+        return BINARY if distinct == 2 else MULTICLASS
+    if distinct == 2 and len(column.values) > 2:
+        return BINARY
     whole = bool((column.values == np.round(column.values)).all())
     few = distinct <= MOST_NUMBERED_CLASSES and len(column.values) >= ROWS_A_CLASS * distinct
     return MULTICLASS if whole and few else REGRESSION

@@ -6,10 +6,11 @@ MOST_NAMED = 8  # a sentence with more names than this is not read
 
 
 def quoted(name: object) -> str:
-    """A name or value in double quotes, shortened where it would bury the sentence."""
+    """A name or value in quotes, shortened where it would bury the sentence."""
     text = str(name)
     text = text if len(text) <= 60 else text[:57] + "..."
-    return '"' + text.replace("\n", "\\n") + '"'
+    mark = "'" if '"' in text else '"'
+    return mark + text.replace("\n", "\\n") + mark
 
 
 def listed(names: Sequence[str]) -> str:

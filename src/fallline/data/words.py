@@ -19,8 +19,7 @@ def mean_words(column: Text) -> float:
 
 
 def word_indicators(column: Text, fewest: float) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """For each of the most frequent words on at least `fewest` rows: a name, and whether each row has the
-    word.
+    """For each of the most frequent words on at least `fewest` rows: a name, and which rows have the word (n,).
 
     A word is what stands between blanks, in lower case, without the punctuation around it.
     """

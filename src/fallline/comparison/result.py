@@ -1,0 +1,254 @@
+"""What a comparison found: every run, what they are held against, and the verdict."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from fallline.data import Dataset
+from fallline.errors import InputError
+from fallline.plan import Plan
+from fallline.trace import Trace
+
+WITHIN = 0.01  # of the optimum: what "reached" means everywhere in a comparison
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """From loss to relative excess, (loss − optimum)/scale: 0.01 is one per cent above the optimum.
+
+    The scale is the optimum's own height above the least that the loss can be on these targets; where the fit is all but
+    perfect, a thousandth of the start's, since nothing is within 1 % of nought.
+    """
+
+    optimum: float
+    scale: float
+    start: float
+    by: str
+
+    def excess(self, loss: Any) -> Any:
+        """Relative excess over the optimum."""
+        return (np.asarray(loss, dtype=float) - self.optimum) / self.scale
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One setting and its runs, a trace a seed."""
+
+    plan: Plan
+    traces: Sequence[Trace]
+    yard: Yardstick
+    limit: float
+    final: bool = False  # run again on fresh seeds, as the best rate of its kind
+
+    @property
+    def diverged(self) -> int:
+        """How many of its runs ran away."""
+        return sum(trace.about["diverged"] for trace in self.traces)
+
+    @property
+    def excess(self) -> list[float]:
+        """Relative excess at the end of each run; infinite where it diverged."""
+        return [
+            float("inf") if trace.about["diverged"] else float(self.yard.excess(trace.last("loss")))
+            for trace in self.traces
+        ]
+
+    def reached(self, column: str) -> list[float]:
+        """`column` (visits, seconds, t) at each run's first look within 1 % of the optimum; infinite where there is none."""
+        return [first_within(trace, self.yard, column) for trace in self.traces]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the user would otherwise use, on the same objective."""
+
+    name: str
+    seconds: float
+    excess: float
+    seconds_to_1pct: float
+    passes: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two settings held against each other over their seeds."""
+
+    a: str
+    b: str
+    p: float
+    real: bool  # larger than seed-to-seed noise, at 5 % over all the pairs compared
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome in plain words."""
+
+    headline: str
+    sentences: Sequence[str]
+    differences: Sequence[Difference]
+    better_tool: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison. `verdict`, `entries`, `baselines`; `plot()`, `save(folder)`."""
+
+    data: Dataset
+    objective: dict[str, Any]  # names and numbers: loss, penalty, alpha, l1_ratio, text
+    budget: dict[str, Any]
+    yard: Yardstick
+    limits: dict[str, Any]
+    entries: Sequence[Entry]
+    baselines: Sequence[Baseline]
+    verdict: Verdict
+    plan: dict[str, Any]  # what repeats it
+    command: str
+    surfaces: Sequence[Any] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.data.source}: {self.verdict.headline})"
+
+    @property
+    def traces(self) -> list[Trace]:
+        """Every run's trace."""
+        return [trace for entry in self.entries for trace in entry.traces]
+
+    @property
+    def finals(self) -> list[Entry]:
+        """The best rate of each kind of setting, on fresh seeds, best first."""
+        return [entry for entry in self.entries if entry.final]
+
+    def plot(self, **options: Any) -> Any:
+        """The picture that carries the verdict: excess over the optimum of the best setting of each kind."""
+        from fallline.figures import plot_traces
+
+        groups = {entry.plan.name: list(entry.traces) for entry in self.finals}
+        return plot_traces(groups, **{"y": "excess", **options})
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the curves, as plain numbers and text (summary.json)."""
+        from fallline import __version__
+
+        data = self.data
+        facts = {
+            "source": data.source, "n": int(data.X.shape[0]), "d": int(data.X.shape[1]), "task": data.task,
+            "target": data.target, "classes": list(data.classes), "columns": list(data.columns), "notes": list(data.notes),
+        }  # fmt: skip
+        verdict = self.verdict
+        return _finite(
+            {
+                "fallline": __version__,
+                "data": facts,
+                "objective": self.objective,
+                "budget": self.budget,
+                "optimum": {"value": self.yard.optimum, "by": self.yard.by, "start": self.yard.start,
+                            "scale": self.yard.scale},
+                "limits": self.limits,
+                "entries": [_entry(entry) for entry in self.entries],
+                "baselines": [vars(baseline) for baseline in self.baselines],
+                "verdict": {
+                    "headline": verdict.headline,
+                    "sentences": list(verdict.sentences),
+                    "differences": [vars(difference) for difference in verdict.differences],
+                    "better_tool": verdict.better_tool,
+                },
+                "plan": tomli_w.dumps(self.plan),
+                "command": self.command,
+            }
+        )  # fmt: skip
+
+    def save(self, folder: Path | str, overwrite: bool = False) -> Path:
+        """Write report.html, summary.json, plan.toml and runs/*.npz into a new folder, all or nothing.
+
+        Raises InputError if the folder exists (and is not to be overwritten) or cannot be written.
+        """
+        from fallline.report import write_report
+
+        folder = Path(folder)
+        check_folder(folder, overwrite)
+        try:
+            room = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be written ({error.strerror}): name another with -o."
+            ) from error
+        try:
+            summary = self.summary()
+            (room / "runs").mkdir()
+            for number, trace in enumerate(self.traces):
+                trace.save(room / "runs" / f"{number:03d}.npz")
+            (room / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+            (room / "plan.toml").write_text(summary["plan"])
+            write_report(summary, self.traces, list(self.surfaces), room / "report.html")
+            room.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            room.rename(folder)
+        except BaseException:
+            shutil.rmtree(room, ignore_errors=True)
+            raise
+        return folder
+
+
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Raise InputError for an output folder that would lose something or cannot be made: before the work, not after."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder with -o.")
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
+        raise InputError(f"The folder {folder} exists already: name another with -o, or add --overwrite to replace it.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "summary.json").exists():
+        raise InputError(
+            f"The folder {folder} holds files of other kinds and will not be replaced: name another with -o."
+        )
+    if not folder.absolute().parent.is_dir():
+        raise InputError(f"The folder {folder.parent} does not exist: make it first, or name another with -o.")
+
+
+def first_within(trace: Trace, yard: Yardstick, column: str) -> float:
+    """`column` at the first look within 1 % of the optimum; infinite if there is none."""
+    close = np.flatnonzero(yard.excess(trace["loss"]) <= WITHIN)
+    return float(trace[column][close[0]]) if len(close) else float("inf")
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    plan = entry.plan
+    return {
+        "name": plan.name,
+        "variant": plan.variant,
+        "step": plan.step,
+        "schedule": plan.schedule,
+        "batch_size": int(entry.traces[0].about["batch_size"]),
+        "rate": plan.rate,
+        "rate_over_limit": plan.rate / entry.limit,
+        "final": entry.final,
+        "seeds": [trace.about["seed"] for trace in entry.traces],
+        "final_loss": [trace.last("loss") for trace in entry.traces],
+        "excess": entry.excess,
+        "visits_to_1pct": entry.reached("visits"),
+        "seconds_to_1pct": entry.reached("seconds"),
+        "median_excess": median(entry.excess),
+        "diverged": entry.diverged,
+        "reasons": sorted({trace.about["reason"] for trace in entry.traces}),
+        "plan": plan.as_dict(),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same with numbers that JSON has no word for (never reached, diverged) as null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
