@@ -29,7 +29,7 @@ _HOMES = {
     "maximize": "minimize",
     "minimize": "minimize",
 }
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - names, all of them strings
+__all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from fallline.comparison import Comparison, Study, compare

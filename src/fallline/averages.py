@@ -1,8 +1,8 @@
 """Averages: which point a run answers with, the last one or a mean of those it passed.
 
 An average is a part: `weight(t)`, the share of step t's point (t from 1) in the mean so far,
-mean ← mean + weight·(w − mean). Averaging removes most of the noise of a stochastic walk without slowing it (Polyak & Juditsky 1992). To add one: write
-the class, add the row.
+mean ← mean + weight·(w − mean). Averaging removes most of the noise of a stochastic walk without slowing it (Polyak &
+Juditsky 1992). To add one: write the class, add the row.
 """
 
 import math

@@ -127,7 +127,7 @@ class OneCycle(NamedTuple):
         low = self.rate / self.start
         peak = self.warm * self.steps - 1.0
         now = min(t - 1.0, self.steps - 1.0)
-        if 0.0 < peak and now <= peak:  # a climb of one step has no length
+        if peak > 0.0 and now <= peak:  # a climb of one step has no length
             first, last, done = low, self.rate, now / peak
         else:
             first, last, done = self.rate, low / self.finish, (now - peak) / (self.steps - 1.0 - peak)

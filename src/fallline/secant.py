@@ -27,15 +27,20 @@ class Curvature(NamedTuple):
 
 
 class SecantRate(NamedTuple):
-    """|Δw·Δg|/‖Δg‖² over the last step: one over the curvature that it met (Barzilai & Borwein 1988, eq. 5)."""
+    """Δw·Δg/‖Δg‖² over the last step: one over the curvature that it met (Barzilai & Borwein 1988, eq. 5).
+
+    Where f bent down along the step, Δw·Δg ≤ 0, it is ‖Δw‖/‖Δg‖: the size of that curvature.
+    """
 
     def name(self) -> str:
         return "secant_rate"
 
     def read(self, objective: Any, w: Array) -> float:
         moved, turned = last_step(objective, w)
-        square = float(turned @ turned)
-        return abs(float(moved @ turned)) / square if square > 0.0 else math.inf
+        square, product = float(turned @ turned), float(moved @ turned)
+        if not square > 0.0:
+            return math.inf
+        return product / square if product > 0.0 else float(np.linalg.norm(moved)) / math.sqrt(square)
 
 
 def last_step(objective: Any, w: Array) -> tuple[Array, Array]:

@@ -171,13 +171,18 @@ class NoBetter(NamedTuple):
 
 
 class Diverged(NamedTuple):
-    """When the loss is `factor` times as far above zero as it was at the start: the walk is running away."""
+    """When the loss has grown by `factor` times its size at the start: the walk is running away.
+
+    Where it starts at zero (the perceptron's at w = 0), its size is that of the first look at which it does not.
+    """
 
     factor: float = 1e3
 
     def reason(self, trace: Trace) -> str:
-        first, loss = trace.columns["loss"][0], trace.last("loss")
-        if loss <= first + self.factor * max(abs(first), 1e-12):
+        losses = trace.columns["loss"]
+        first, loss = losses[0], losses[-1]
+        size = next((abs(value) for value in losses if abs(value) > 1e-12), 0.0)
+        if loss <= first + self.factor * size:
             return ""
         return f"diverged: the loss grew from {first:.3g} to {loss:.3g} by update {trace.last('t'):,}"
 

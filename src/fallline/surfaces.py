@@ -142,9 +142,7 @@ def styblinski_tang(size: int = 2) -> Surface:
     minima = np.full((1, size), -2.903534027771177)
     source, bounds = "Styblinski & Tang 1990", (-5.0, 5.0, -5.0, 5.0)
     start = np.zeros(size)
-    return Surface(
-        "styblinski_tang", source, f, gradient, minima, -39.16616570377141 * size, start, bounds, "minimum"
-    )
+    return Surface("styblinski_tang", source, f, gradient, minima, -39.16616570377141 * size, start, bounds, "minimum")
 
 
 def rastrigin(size: int = 2) -> Surface:
@@ -193,9 +191,7 @@ def plateau() -> Surface:
         return slope
 
     minima, start = np.full((1, 2), np.pi), np.array([-1.0, -1.0])
-    return Surface(
-        "plateau", "Easom 1990", f, gradient, minima, -1.0, start, (-2.0, 6.0, -2.0, 6.0), "plateau"
-    )
+    return Surface("plateau", "Easom 1990", f, gradient, minima, -1.0, start, (-2.0, 6.0, -2.0, 6.0), "plateau")
 
 
 def cliff(steps: int = 50) -> Surface:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fallline.comparison.result import Baseline, Comparison, Entry, Yardstick, first_within
+from fallline.comparison.result import Baseline, Comparison, Entry, Yardstick
 from fallline.comparison.study import Study
 from fallline.comparison.verdict import score, verdict_of
 from fallline.data import Dataset, load

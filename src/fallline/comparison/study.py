@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from fallline.averages import AVERAGES
 from fallline.errors import InputError
-from fallline.plan import BUDGETS, VARIANTS, Plan, known
+from fallline.losses import LOSSES, MULTICLASS
+from fallline.penalties import PENALTIES
+from fallline.plan import BUDGETS, VARIANTS, Plan, known, part
 from fallline.reference.limits import Limits
 from fallline.samplers import SAMPLERS
+from fallline.schedules import SCHEDULES
+from fallline.steps import STEPS
 
 FRACTIONS = (0.03, 0.1, 0.3, 0.9, 1.2)  # of the stable limit: from safe and slow to just above it
 SLOWEST = 0.01  # added for one row a step, where noise asks for less
@@ -53,7 +58,16 @@ class Study:
         for variant in self.variants:
             known(variant, VARIANTS, "variant")
         known(self.budget, BUDGETS, "budget")
-        known(self.sampler.partition(":")[0], SAMPLERS, "sampler")
+        for texts, table, kind in (
+            (self.steps, STEPS, "step rule"),
+            (self.schedules, SCHEDULES, "schedule"),
+            ((self.sampler,), SAMPLERS, "sampler"),
+            ((self.average,), AVERAGES, "average"),
+            ((self.penalty,), PENALTIES, "penalty"),
+            ((self.loss,) if self.loss else (), {**LOSSES, **MULTICLASS}, "loss"),
+        ):
+            for text in texts:
+                part(table, text, kind)
         for name in ("variants", "steps", "batch_sizes", "schedules"):
             if not getattr(self, name):
                 raise InputError(f"{name} is empty: name at least one.")
@@ -108,7 +122,8 @@ class Study:
         names = [field.name for field in fields(cls)]
         for name in values:
             known(name, names, "setting of a study")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**settings)
 
 
 def default_rates(step: str, limit: float, rows: int) -> list[float]:

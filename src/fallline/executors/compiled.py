@@ -15,16 +15,21 @@ def compiled(
     objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
 ) -> tuple[State, Array]:
     """Walk one segment of a linear model (see descent.by_hand). A combination of parts compiles at its first call."""
-    w, memory, mean = state.w.copy(), tuple(part.copy() for part in state.memory), state.mean.copy()
-    paces = np.empty(segment.length)
-    rates(schedule, state.t, paces)
+    after = State(
+        w=state.w.copy(),
+        memory=tuple(part.copy() for part in state.memory),
+        mean=state.mean.copy(),
+        t=state.t,
+        segments=state.segments,
+    )
     averaged = not isinstance(average, Last)
-    shares = np.empty(segment.length if averaged else 0)
+    paces, shares = np.empty(segment.length), np.empty(segment.length if averaged else 0)
+    rates(schedule, state.t, paces)
     weights(average, state.t, shares)
-    looks = np.empty((len(looked_at(segment.length, every)), len(w)))
+    looks = np.empty((len(looked_at(segment.length, every)), len(after.w)))
     room = np.empty(objective.scores)
     sweep(
-        objective.model, objective.penalty, step, segment.order, segment.batch, paces, shares,
-        w, memory, mean, state.t, room, every or segment.length, looks,
+        objective.model, objective.penalty, step, segment, paces, shares, after, every or segment.length, looks, room
     )  # fmt: skip
-    return State(w, memory, mean if averaged else w, state.t + segment.length, state.segments + 1), looks
+    mean = after.mean if averaged else after.w
+    return State(after.w, after.memory, mean, state.t + segment.length, state.segments + 1), looks

@@ -278,7 +278,7 @@ def _draw_band(figure: go.Figure, facts: CurveFacts, k: int, line: _Line, x: lis
     height = "%{y:.3g}" if facts.y == "loss" else "%{y:.3~p} above the optimum"
     figure.add_scatter(
         x=x, y=y, mode="lines", name=style.plain(band.name), meta={"curve": k, "part": "line"},
-        line={"color": ink, "width": 2.2, "dash": style.LOOKS.get(band.variant, style.LOOKS["baseline"]).dash},
+        line={"color": ink, "width": 2.2, "dash": style.look(band.variant).dash},
         hovertemplate=f"{style.plain(band.name)}<br>{height} at %{{x:,.4~g}}<extra></extra>",
     )  # fmt: skip
 

@@ -18,17 +18,18 @@ class Look(NamedTuple):
     light: str  # colour on light paper, #RRGGBB
     dark: str  # colour on dark paper
     dash: str  # Plotly's line style
+    rough_dash: str  # the nearest to it that Plotly's 3-D has
     symbol: str  # marker
 
 
 # Okabe and Ito's palette (2008), which colour-blind readers can tell apart; darkened on light paper and lightened on
 # dark until text in these colours has a contrast of at least 4.5.
 LOOKS = {
-    "batch": Look("#0066A6", "#5FB5EE", "10px,4px", "square"),
-    "stochastic": Look("#BC4A00", "#FF9552", "2px,3px", "diamond"),
-    "mini-batch": Look("#00785A", "#35CFA0", "solid", "circle"),
-    "automatic": Look("#95418F", "#E3A0DC", "8px,3px,2px,3px", "star"),
-    "baseline": Look("#5B6675", "#A3AEBC", "4px,4px", "x"),
+    "batch": Look("#0066A6", "#5FB5EE", "10px,4px", "longdash", "square"),
+    "stochastic": Look("#BC4A00", "#FF9552", "2px,3px", "dot", "diamond"),
+    "mini-batch": Look("#00785A", "#35CFA0", "solid", "solid", "circle"),
+    "automatic": Look("#95418F", "#E3A0DC", "8px,3px,2px,3px", "longdashdot", "star"),
+    "baseline": Look("#5B6675", "#A3AEBC", "4px,4px", "dash", "x"),
 }
 
 
@@ -47,11 +48,11 @@ class Paper(NamedTuple):
 PAPERS = {
     "light": Paper(
         "#FFFFFF", "#1B2430", "#586374", "#E8EBF0", "#B4BDC9", "#B3261E",
-        ("#AFC3DA", "#C6D4E5", "#DAE3EE", "#EAEFF5", "#F6F8FB"),
+        ("#8DAFD3", "#AEC7E1", "#CBDBEB", "#E2EBF4", "#F5F8FB"),
     ),
     "dark": Paper(
         "#141920", "#E7ECF2", "#A3AEBC", "#28303B", "#4B5767", "#FF8A80",
-        ("#4A6484", "#3B5069", "#2E3E52", "#232F3E", "#1A222C"),
+        ("#557CA8", "#42618A", "#324A69", "#26364B", "#1B2532"),
     ),
 }  # fmt: skip
 
@@ -67,9 +68,13 @@ MARGINS = {"l": 74, "r": 24, "t": 26, "b": 58}
 
 def colour(variant: str, level: int = LEVELS - 1, theme: str = "light") -> str:
     """The colour of a variant at a lightness level, 0 (faintest) … LEVELS − 1, as #RRGGBB."""
-    look = LOOKS.get(variant, LOOKS["baseline"])
-    strong = look.light if theme == "light" else look.dark
+    strong = look(variant).light if theme == "light" else look(variant).dark
     return mix(strong, PAPERS[theme].paper, FADES[level])
+
+
+def look(variant: str) -> Look:
+    """How a variant is drawn; one that is not known, like a baseline."""
+    return LOOKS.get(variant, LOOKS["baseline"])
 
 
 def mix(over: str, under: str, share: float) -> str:

@@ -7,15 +7,47 @@ for each loss with the formula inlined, and cached on disk like any other.
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from numba import njit, types
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import overload
 
 from fallline import methods
+from fallline.kernels.stamp import STAMP
 
 FAST = {"reassoc", "contract", "arcp", "nsz"}  # never "nnan" or "ninf": a walk that diverges must be seen to
 OPTIONS: Any = {"fastmath": FAST, "error_model": "numpy", "forceinline": True}
 
-compiled: Callable[..., Any] = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+
+class Cache(FunctionCache):
+    """Numba's disk cache, made to notice every formula that goes into a kernel.
+
+    By itself it looks only at the file that a kernel stands in, and would answer an edited loss with the old one. Here
+    it is as old as all of fallline's formulas together (STAMP), and keeps combinations of fallline's own parts only: a
+    part in somebody else's file is compiled once a process, since nothing would tell when that file changes.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, source_stamp=STAMP)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the machine code of one combination of types."""
+        if all(map(is_own, sig)):
+            super().save_overload(sig, data)
+
+
+def is_own(kind: Any) -> bool:
+    """Whether a Numba type holds nothing but numbers, arrays and fallline's parts."""
+    part = getattr(kind, "instance_class", None)
+    own = not isinstance(kind, types.BaseNamedTuple) or part.__module__.startswith("fallline.")
+    return own and all(map(is_own, kind.types if isinstance(kind, types.BaseTuple) else ()))
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile `function` at its first call with each combination of types, and keep the machine code on disk."""
+    kernel = njit(nogil=True, fastmath=FAST, error_model="numpy")(function)
+    kernel._cache = Cache(function)
+    return kernel
 
 
 def stands_for(function: Callable[..., Any]) -> Callable[..., Any]:

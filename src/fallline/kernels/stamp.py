@@ -1,7 +1,6 @@
 """A digest of every formula that kernels compile, so that an edit is never answered from an old disk cache.
 
-Numba's cache looks only at the file that a kernel stands in, but keys what it finds there by the values that the kernel
-closes over. Every kernel closes over STAMP.
+Numba's cache looks only at the file that a kernel stands in; `bridge.Cache` gives it this digest to look at instead.
 """
 
 import hashlib

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.kernels.bridge import compiled, stands_for
-from fallline.kernels.stamp import STAMP
 from fallline.methods import curvature, derivative, dot, push, value
 
 Array = np.ndarray[Any, Any]
@@ -109,51 +108,47 @@ def scores(model: Any, i: Any, w: Any, z: Any) -> Any:
     return top
 
 
-def _kernels(stamp: str) -> tuple[Any, ...]:
-    """The kernels, closing over the stamp (see stamp.py)."""
-
-    @compiled
-    def mean_loss(model: Any, w: Any, z: Any) -> Any:
-        _ = stamp
-        total, n = 0.0, model.y.shape[0]
-        for i in range(n):
-            total += row_loss(model, i, w, z)
-        return total / n
-
-    @compiled
-    def mean_losses(model: Any, points: Any, z: Any) -> Any:
-        _ = stamp
-        n, many = model.y.shape[0], points.shape[0]
-        totals = np.zeros(many)
-        for i in range(n):  # rows outside: each is read once for all points
-            for k in range(many):
-                totals[k] += row_loss(model, i, points[k], z)
-        return totals / n
-
-    @compiled
-    def mean_slope(model: Any, w: Any, z: Any, g: Any) -> Any:
-        _ = stamp
-        n = model.y.shape[0]
-        g[:] = 0.0
-        for i in range(n):
-            row_slope(model, i, w, z, 1.0 / n, g)
-
-    @compiled
-    def mean_slope_of(model: Any, w: Any, z: Any, order: Any, g: Any) -> Any:
-        _ = stamp
-        n = order.shape[0]
-        g[:] = 0.0
-        for k in range(n):
-            row_slope(model, order[k], w, z, 1.0 / n, g)
-
-    @compiled
-    def curvatures(model: Any, w: Any, out: Any) -> Any:
-        _ = stamp
-        for i in range(out.shape[0]):
-            score = dot(model.rows, i, w) + model.free * w[w.shape[0] - 1] + model.offset[i]
-            out[i] = model.weights[i] * curvature(model.loss, model.y[i], score)
-
-    return mean_loss, mean_losses, mean_slope, mean_slope_of, curvatures
+@compiled
+def mean_loss(model: Any, w: Any, z: Any) -> Any:
+    """Mean weighted loss over all rows."""
+    total, n = 0.0, model.y.shape[0]
+    for i in range(n):
+        total += row_loss(model, i, w, z)
+    return total / n
 
 
-mean_loss, mean_losses, mean_slope, mean_slope_of, curvatures = _kernels(STAMP)
+@compiled
+def mean_losses(model: Any, points: Any, z: Any) -> Any:
+    """The same at many points (k, size), reading each row once."""
+    n, many = model.y.shape[0], points.shape[0]
+    totals = np.zeros(many)
+    for i in range(n):
+        for k in range(many):
+            totals[k] += row_loss(model, i, points[k], z)
+    return totals / n
+
+
+@compiled
+def mean_slope(model: Any, w: Any, z: Any, g: Any) -> Any:
+    """g ← gradient of the mean loss over all rows."""
+    n = model.y.shape[0]
+    g[:] = 0.0
+    for i in range(n):
+        row_slope(model, i, w, z, 1.0 / n, g)
+
+
+@compiled
+def mean_slope_of(model: Any, w: Any, z: Any, order: Any, g: Any) -> Any:
+    """g ← gradient of the mean loss over the rows in `order`."""
+    n = order.shape[0]
+    g[:] = 0.0
+    for k in range(n):
+        row_slope(model, order[k], w, z, 1.0 / n, g)
+
+
+@compiled
+def curvatures(model: Any, w: Any, out: Any) -> Any:
+    """out ← weighted second derivative of every row's loss in its score."""
+    for i in range(out.shape[0]):
+        score = dot(model.rows, i, w) + model.free * w[w.shape[0] - 1] + model.offset[i]
+        out[i] = model.weights[i] * curvature(model.loss, model.y[i], score)

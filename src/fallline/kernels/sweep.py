@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from fallline.kernels.bridge import compiled, stands_for
-from fallline.kernels.stamp import STAMP
 from fallline.kernels.sums import row_slope
 from fallline.methods import at, begin, gain, prox, pull, update, weight
 
@@ -50,63 +49,61 @@ def _remember(memory: Any, j: Any, numbers: Any) -> Any:
     return (none, one, two, three)[len(memory)]
 
 
-def _kernels(stamp: str) -> tuple[Any, ...]:
-    """The kernels, closing over the stamp (see stamp.py)."""
-
-    @compiled
-    def rates(schedule: Any, t: Any, out: Any) -> Any:
-        _ = stamp
-        for k in range(out.shape[0]):
-            out[k] = at(schedule, t + k + 1)
-
-    @compiled
-    def weights(average: Any, t: Any, out: Any) -> Any:
-        _ = stamp
-        for k in range(out.shape[0]):
-            out[k] = weight(average, t + k + 1)
-
-    @compiled
-    def move(penalty: Any, step: Any, g: Any, w: Any, memory: Any, t: Any, rate: Any, penalised: Any) -> Any:
-        """One step from a gradient of the mean loss: the penalty's pull, the rule, the penalty's prox."""
-        _ = stamp
-        for j in range(penalised):
-            g[j] += pull(penalty, w[j])
-        c = begin(step, t, g)
-        for j in range(penalised):
-            change, numbers = update(step, g[j], w[j], recall(memory, j), c)
-            w[j] = prox(penalty, w[j] - rate * change, rate * gain(step, numbers, c))
-            remember(memory, j, numbers)
-        for j in range(penalised, w.shape[0]):
-            change, numbers = update(step, g[j], w[j], recall(memory, j), c)
-            w[j] -= rate * change
-            remember(memory, j, numbers)
-
-    @compiled
-    def sweep(
-        model: Any, penalty: Any, step: Any, order: Any, batch: Any, paces: Any, shares: Any,
-        w: Any, memory: Any, mean: Any, t: Any, z: Any, every: Any, looks: Any,
-    ) -> Any:  # fmt: skip
-        _ = stamp
-        g = np.empty_like(w)
-        n, steps = order.shape[0], paces.shape[0]
-        penalised, looked = model.d * z.shape[0], 0
-        passes = -(-n // batch)  # steps a pass
-        for k in range(steps):
-            first = k % passes * batch
-            last = min(first + batch, n)
-            g[:] = 0.0
-            for place in range(first, last):
-                row_slope(model, order[place], w, z, 1.0 / (last - first), g)
-            move(penalty, step, g, w, memory, t + k + 1, paces[k], penalised)
-            if shares.shape[0] > 0:
-                for j in range(w.shape[0]):
-                    mean[j] = w[j] if shares[k] == 1.0 else mean[j] + shares[k] * (w[j] - mean[j])
-            if (k + 1) % every == 0 or k + 1 == steps:
-                for j in range(w.shape[0]):
-                    looks[looked, j] = mean[j] if shares.shape[0] > 0 else w[j]
-                looked += 1
-
-    return rates, weights, move, sweep
+@compiled
+def rates(schedule: Any, t: Any, out: Any) -> Any:
+    """out ← the rates of the steps after step t."""
+    for k in range(out.shape[0]):
+        out[k] = at(schedule, t + k + 1)
 
 
-rates, weights, move, sweep = _kernels(STAMP)
+@compiled
+def weights(average: Any, t: Any, out: Any) -> Any:
+    """out ← the average's weights of the steps after step t."""
+    for k in range(out.shape[0]):
+        out[k] = weight(average, t + k + 1)
+
+
+@compiled
+def move(penalty: Any, step: Any, g: Any, w: Any, memory: Any, t: Any, rate: Any, penalised: Any) -> Any:
+    """One step from a gradient of the mean loss: the penalty's pull, the rule, the penalty's prox."""
+    for j in range(penalised):
+        g[j] += pull(penalty, w[j])
+    c = begin(step, t, g)
+    for j in range(penalised):
+        change, numbers = update(step, g[j], w[j], recall(memory, j), c)
+        w[j] = prox(penalty, w[j] - rate * change, rate * gain(step, numbers, c))
+        remember(memory, j, numbers)
+    for j in range(penalised, w.shape[0]):
+        change, numbers = update(step, g[j], w[j], recall(memory, j), c)
+        w[j] -= rate * change
+        remember(memory, j, numbers)
+
+
+@compiled
+def sweep(
+    model: Any, penalty: Any, step: Any, segment: Any, paces: Any, shares: Any, state: Any, every: Any, looks: Any, z: Any
+) -> Any:  # fmt: skip
+    """Walk a segment, changing the arrays of `state` in place.
+
+    paces: the rate of each step; shares: the newest point's share in the mean, or empty where the last point counts.
+    looks (k, size): filled with the points after every `every` steps and at the end; z: room for a score a class.
+    """
+    w, memory, mean, order, batch = state.w, state.memory, state.mean, segment.order, segment.batch
+    g = np.empty_like(w)
+    n, steps, size = order.shape[0], paces.shape[0], w.shape[0]
+    penalised, looked = model.d * z.shape[0], 0
+    cycle = -(-n // batch)  # steps until the order begins again
+    for k in range(steps):
+        first = k % cycle * batch
+        last = min(first + batch, n)
+        g[:] = 0.0
+        for place in range(first, last):
+            row_slope(model, order[place], w, z, 1.0 / (last - first), g)
+        move(penalty, step, g, w, memory, state.t + k + 1, paces[k], penalised)
+        if shares.shape[0] > 0:
+            for j in range(size):
+                mean[j] = w[j] if shares[k] == 1.0 else mean[j] + shares[k] * (w[j] - mean[j])
+        if (k + 1) % every == 0 or k + 1 == steps:
+            for j in range(size):
+                looks[looked, j] = mean[j] if shares.shape[0] > 0 else w[j]
+            looked += 1

@@ -1,4 +1,4 @@
-"""The command line: `fallline compare DATA --target NAME`. Reads options, shows progress, prints the verdict."""
+"""`fallline compare`: settings of gradient descent on one table, with a verdict."""
 
 import shlex
 import sys
@@ -9,94 +9,15 @@ from typing import Any
 
 import click
 
-from fallline import __version__
+from fallline.cli.options import READING, WALKING, options
 from fallline.errors import InputError
 
-BAD_INPUT = 2
 STOPPED = 130  # what shells give a command that Ctrl-C ended
 
 
-class Command(click.Group):
-    """Errors that a user can mend end in one sentence and exit code 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
-        try:
-            return super().invoke(ctx)
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
-
-
-click.ClickException.exit_code = BAD_INPUT
-
-
-@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="fallline")
-def main() -> None:
-    """Gradient descent that tunes itself and shows its work.
-
-    \b
-    Try:
-      fallline compare diabetes                  a set that comes with scikit-learn
-      fallline compare houses.csv --target price your own table
-    """
-
-
-def reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how to read a table; the same in every command."""
-    options = [
-        click.option("--target", help="Column to learn: its name, or its number from 0 (-1: the last).  [default: the last]"),
-        click.option("--header/--no-header", default=None, help="Whether the first line names the columns.  [default: guessed]"),
-        click.option("--delimiter", help='What separates fields, such as "," or ";".  [default: guessed]'),
-        click.option("--encoding", help="Text encoding, such as latin-1.  [default: utf-8]"),
-        click.option("--quote", help='Quoting character, or "none".  [default: guessed]'),
-        click.option("--missing", multiple=True, metavar="TEXT", help='One more marker of a missing value, beside "", "?" and NA.'),
-        click.option("--task", help="regression, binary or multiclass.  [default: inferred from the target]"),
-        click.option("--text", multiple=True, metavar="COLUMN", help="Take this column as text though it looks like numbers."),
-        click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out."),
-        click.option("--rare", type=float, help="Put levels on fewer rows than this together; below 1 a share of the rows."),
-        click.option("--standardise/--no-standardise", default=True, help="Give columns mean 0 and deviation 1.", show_default=True),
-        click.option("--standardise-target/--no-standardise-target", default=None,
-                     help="The target of a regression likewise.  [default: yes, but for counts]"),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def walking(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what to walk down, how, and how far; the same in every command."""
-    many: dict[str, Any] = {"multiple": True}
-    options = [
-        click.option("--variant", "variants", **many, help="batch, stochastic or mini-batch; repeat to compare.  [default: all three]"),
-        click.option("--step", "steps", **many, help="Step rule, such as adam or momentum:beta=0.95; repeat to compare.  [default: plain]"),
-        click.option("--rate", "rates", type=float, **many, help="Learning rate; repeat to compare.  [default: around the stable limit]"),
-        click.option("--batch-size", "batch_sizes", type=int, **many, help="Rows a step of mini-batch; repeat to compare.  [default: 32]"),
-        click.option("--schedule", "schedules", **many, help="Such as cosine or inverse_time:decay=0.01.  [default: constant]"),
-        click.option("--warmup", type=int, help="Steps of linear warm-up before the schedule."),
-        click.option("--sampler", help="shuffled, with_replacement or in_order.  [default: shuffled]"),
-        click.option("--average", help="none, polyak_ruppert, tail or fading.  [default: none]"),
-        click.option("--clip-norm", type=float, help="Bound on the length of the gradient."),
-        click.option("--clip-value", type=float, help="Bound on each entry of the gradient."),
-        click.option("--loss", help="Such as huber or log_loss.  [default: by the task]"),
-        click.option("--penalty", help="none, l2, l1 or elasticnet.  [default: l2]"),
-        click.option("--alpha", type=float, help="Strength of the penalty.  [default: 0.0001]"),
-        click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
-        click.option("--seeds", type=int, help="Orders of the rows to try each setting with.  [default: 3]"),
-        click.option("--epochs", type=float, help="Budget of each run in passes over the rows.  [default: by the table's size]"),
-        click.option("--updates", type=int, help="Budget in updates instead."),
-        click.option("--visits", type=float, help="Budget in row visits instead."),
-        click.option("--seconds", type=float, help="Budget in seconds instead."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-@main.command()
+@click.command()
 @click.argument("data", required=False)
-@reading
-@walking
+@options(READING, WALKING)
 @click.option(
     "--plane", nargs=2, help="The two columns whose weights span the cost surface.  [default: where the paths go]"
 )
@@ -106,7 +27,7 @@ def walking(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--overwrite", is_flag=True, help="Replace the folder if a comparison stands in it.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 def compare(
-    data: str | None, plan_file: str | None, output: str | None, overwrite: bool, quiet: bool, **options: Any
+    data: str | None, plan_file: str | None, output: str | None, overwrite: bool, quiet: bool, **settings: Any
 ) -> None:
     """Compare batch, stochastic and mini-batch gradient descent on DATA.
 
@@ -128,7 +49,7 @@ def compare(
     if plan_file:
         data, target, reading_options, study = _planned(plan_file, data)
     else:
-        target, reading_options, study = _chosen(options, Study)
+        target, reading_options, study = _chosen(settings, Study)
     if data is None:
         raise InputError("DATA is missing: name a CSV file or one of scikit-learn's sets, such as diabetes.")
     folder = Path(output or f"fallline-{_stem(data)}")
@@ -236,7 +157,3 @@ def _print(found: Any, folder: Path, quiet: bool) -> None:
     for sentence in found.verdict.sentences:
         console.print(sentence, markup=False)
     console.print(f"\nReport: {folder / 'report.html'}", markup=False)
-
-
-if __name__ == "__main__":
-    main()

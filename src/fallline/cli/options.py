@@ -1,0 +1,82 @@
+"""The options that several commands share: the same word means the same in each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+READING = [
+    click.option(
+        "--target", help="Column to learn: its name, or its number from 0 (-1 is the last).  [default: the last]"
+    ),
+    click.option(
+        "--header/--no-header", default=None, help="Whether the first line names the columns.  [default: guessed]"
+    ),
+    click.option("--delimiter", help='What separates fields, such as "," or ";".  [default: guessed]'),
+    click.option("--encoding", help="Text encoding, such as latin-1.  [default: utf-8]"),
+    click.option("--quote", help='Quoting character, or "none".  [default: guessed]'),
+    click.option(
+        "--missing", multiple=True, metavar="TEXT", help='One more marker of a missing value, beside "?" and NA.'
+    ),
+    click.option("--task", help="regression, binary or multiclass.  [default: inferred from the target]"),
+    click.option(
+        "--text", multiple=True, metavar="COLUMN", help="Take this column as text though it looks like numbers."
+    ),
+    click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out."),
+    click.option(
+        "--rare", type=float, help="Put levels on fewer rows than this together; below 1 a share of the rows."
+    ),
+    click.option(
+        "--standardise/--no-standardise", default=True, help="Give columns mean 0 and deviation 1.  [default: yes]"
+    ),
+    click.option(
+        "--standardise-target/--no-standardise-target",
+        default=None,
+        help="The target of a regression likewise.  [default: yes, but for counts]",
+    ),
+]
+"""How to read a table."""
+
+
+def several(option: str, name: str, help: str, kind: Any = str) -> Any:
+    """An option that may be given again and again, to compare."""
+    return click.option(option, name, multiple=True, type=kind, help=help)
+
+
+WALKING = [
+    several("--variant", "variants", "batch, stochastic or mini-batch; repeat to compare.  [default: all three]"),
+    several("--step", "steps", "Step rule, such as adam or momentum:beta=0.95; repeat to compare.  [default: plain]"),
+    several("--rate", "rates", "Learning rate; repeat to compare.  [default: around the stable limit]", float),
+    several("--batch-size", "batch_sizes", "Rows a step of mini-batch; repeat to compare.  [default: 32]", int),
+    several("--schedule", "schedules", "Such as cosine or inverse_time:decay=0.01.  [default: constant]"),
+    click.option("--warmup", type=int, help="Steps of linear warm-up before the schedule."),
+    click.option("--sampler", help="shuffled, with_replacement or in_order.  [default: shuffled]"),
+    click.option("--average", help="none, polyak_ruppert, tail or fading.  [default: none]"),
+    click.option("--clip-norm", type=float, help="Bound on the length of the gradient."),
+    click.option("--clip-value", type=float, help="Bound on each entry of the gradient."),
+    click.option("--loss", help="Such as huber or log_loss.  [default: by the task]"),
+    click.option("--penalty", help="none, l2, l1 or elasticnet.  [default: l2]"),
+    click.option("--alpha", type=float, help="Strength of the penalty.  [default: 0.0001]"),
+    click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
+    click.option("--seeds", type=int, help="Orders of the rows to try each setting with.  [default: 3]"),
+    click.option(
+        "--epochs", type=float, help="Budget of each run in passes over the rows.  [default: by the table's size]"
+    ),
+    click.option("--updates", type=int, help="Budget in updates instead."),
+    click.option("--visits", type=float, help="Budget in row visits instead."),
+    click.option("--seconds", type=float, help="Budget in seconds instead."),
+]
+"""What to walk down, how, and how far."""
+
+
+def options(*groups: list[Any]) -> Callable[[Command], Command]:
+    """Decorate a command with groups of options, in their order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorate
