@@ -54,7 +54,8 @@ def minimize(
     its name in STEPS. rate: held constant; or the first of a `schedule`, a part or a name in SCHEDULES. With neither,
     plain steps set their own rate at every update; momentum and Nesterov start from a safe one and the rules that scale
     themselves from a tenth of the start's size, both halved when the loss no longer falls. stop: when the walk has
-    arrived; unless told otherwise at a gradient norm of 1e-6, or 1e-10 of the start's where that is more. updates: the budget, whatever the stop.
+    arrived; unless told otherwise at a gradient norm of 1e-6, or 1e-10 of the start's where that is more. updates: the
+    budget, whatever the stop.
 
     The result: x, fun, jac at the end of the walk; nit updates; nfev and njev, every call of f and gradient, checks
     included; message, why the walk ended; success, unless it spent its budget (status 1), diverged (2), or came to rest
@@ -100,6 +101,11 @@ def _walk(
         else:
             status, said = _arrived(objective, run)
         slope = objective.gradient(run.w)
+    run.trace.about.update(
+        name=type(rule).__name__.lower(), variant="automatic" if isinstance(pace, Secant) else "batch",
+        rate=None if isinstance(pace, Secant) else float(pace.at(1)), loss="f" if objective.sign > 0 else "−f",
+        diverged=run.diverged, reason=run.reason,
+    )  # fmt: skip
     if not objective.given:
         said += f"; gradient by {objective.source}"
     return OptimizeResult(

@@ -34,6 +34,7 @@ class PathOnPlane(NamedTuple):
     x: Array  # (k,) where it is along the first axis
     y: Array  # (k,)
     heights: Array  # (k,) the loss where it truly is, which may be off the plane
+    ground: Array  # (k,) the drawn surface below
     visits: Array  # (k,) rows visited
     left: bool  # whether it leaves the picture; its last point is then on the edge
     gap: float  # the most that the true height is above or below the drawn surface
@@ -247,6 +248,7 @@ def _on_plane(
         x=path[:, 0],
         y=path[:, 1],
         heights=heights,
+        ground=drawn,
         visits=visits,
         left=left,
         gap=float(gap.max()) if len(gap) else 0.0,

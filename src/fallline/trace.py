@@ -79,7 +79,8 @@ class Trace:
 
     def note(self, objective: Any, before: Array, looks: Array, steps: Array, visits: Array, rate: float) -> None:
         """Note the points `looks` (k, size), seen `steps` and `visits` after the last note; the last ends the segment."""
-        move = float(np.linalg.norm(looks[-1] - before))
+        with np.errstate(over="ignore", invalid="ignore"):
+            move = float(np.linalg.norm(looks[-1] - before))
         self._note(objective, looks, steps, visits, rate, move)
 
     def _note(self, objective: Any, looks: Array, steps: Array, visits: Array, rate: float, move: float) -> None:

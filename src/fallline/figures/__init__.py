@@ -1,6 +1,25 @@
 """Figures, each usable alone: `X_of(traces…)` gathers the facts, `draw_X(facts)` draws them with Plotly."""
 
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
+from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
+from fallline.figures.race import draw_race, race_of
 from fallline.figures.surface import draw_relief, draw_surface
+from fallline.figures.sweep import batch_sweep_of, draw_batch_sweep, draw_sweep, sweep_of
 
-__all__ = ["curves_of", "draw_curves", "draw_relief", "draw_surface", "plot_traces"]
+__all__ = [
+    "batch_sweep_of",
+    "curves_of",
+    "draw_batch_sweep",
+    "draw_curves",
+    "draw_fan",
+    "draw_history",
+    "draw_race",
+    "draw_relief",
+    "draw_surface",
+    "draw_sweep",
+    "fan_of",
+    "history_of",
+    "plot_traces",
+    "race_of",
+    "sweep_of",
+]

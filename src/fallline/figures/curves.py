@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fallline.figures import axes, labels, style, words
-from fallline.figures.bands import AXES, BEYOND, FLOOR, LEVEL, Band, band_of
+from fallline.figures.bands import AXES, BEYOND, FLOOR, LEVEL, SHOWN, Band, band_of
 from fallline.trace import Trace
 
 SWITCHED = ("updates", "visits", "seconds")  # the axes that a reader switches between
@@ -41,13 +41,15 @@ def plot_traces(
     return draw_curves(curves_of(groups, x, y), theme)
 
 
-def curves_of(groups: Mapping[str, Sequence[Trace]], x: str = "visits", y: str = "loss") -> CurveFacts:
-    """The facts behind plot_traces. Raises KeyError for an axis that there is not, or where no optimum is known."""
+def curves_of(
+    groups: Mapping[str, Sequence[Trace]], x: str = "visits", y: str = "loss", shown: int = SHOWN
+) -> CurveFacts:
+    """The facts behind plot_traces, with at most `shown` points a line. Raises KeyError for an axis that there is not, or where no optimum is known."""
     if x not in AXES:
         raise KeyError(f"there is no time axis {x!r}: take one of {', '.join(AXES)}")
     if y not in ("loss", "excess"):
         raise KeyError(f"there is no height {y!r}: take loss or excess")
-    bands = tuple(band_of(name, traces, y) for name, traces in groups.items() if len(traces))
+    bands = tuple(band_of(name, traces, y, shown) for name, traces in groups.items() if len(traces))
     if not bands:
         raise ValueError("there are no traces to draw: give at least one group with at least one trace")
     about = next(trace for traces in groups.values() for trace in traces).about
@@ -181,7 +183,7 @@ def draw_curves(facts: CurveFacts, theme: str = "light") -> go.Figure:
         facts.finding,
         how_to_read(facts),
         theme,
-        room=34 + labels.LINE * lost,
+        room=34,
         margin={"r": labels.room_for(names), "t": 26 + labels.LINE * lost},
         showlegend=False,
         hovermode="closest",

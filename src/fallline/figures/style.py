@@ -25,10 +25,10 @@ class Look(NamedTuple):
 # Okabe and Ito's palette (2008), which colour-blind readers can tell apart; darkened on light paper and lightened on
 # dark until text in these colours has a contrast of at least 4.5.
 LOOKS = {
-    "batch": Look("#0066A6", "#5FB5EE", "10px,4px", "longdash", "square"),
+    "batch": Look("#0066A6", "#5FB5EE", "10px,4px", "dash", "square"),
     "stochastic": Look("#BC4A00", "#FF9552", "2px,3px", "dot", "diamond"),
     "mini-batch": Look("#00785A", "#35CFA0", "solid", "solid", "circle"),
-    "automatic": Look("#95418F", "#E3A0DC", "8px,3px,2px,3px", "longdashdot", "star"),
+    "automatic": Look("#95418F", "#E3A0DC", "8px,3px,2px,3px", "dashdot", "star"),
     "baseline": Look("#5B6675", "#A3AEBC", "4px,4px", "dash", "x"),
 }
 
@@ -122,7 +122,8 @@ def plain(text: str) -> str:
 def figure(title: str, how: str, theme: str = "light", height: int = 440, **layout: Any) -> go.Figure:
     """An empty figure that states its finding above and how to read it below the title.
 
-    The two sentences also stand in `layout.meta`, from where a page sets them as text of its own.
+    The two sentences also stand in `layout.meta`, from where a page sets them as text of its own. `height` and `margin`
+    are those of the picture without them; `room` is what else stands between, such as buttons.
     """
     paper = PAPERS[theme]
     heading = "<br>".join(map(plain, textwrap.wrap(_together(title), TITLE_WIDTH)))
@@ -130,7 +131,7 @@ def figure(title: str, how: str, theme: str = "light", height: int = 440, **layo
     lines = heading.count("<br>") * 23 + guide.count("<br>") * 16
     meta = {"title": title, "how": how, **layout.pop("meta", {})}
     margin = {**MARGINS, **layout.pop("margin", {})}
-    top = 78 + lines + layout.pop("room", 0)
+    top = 78 + lines + layout.pop("room", 0) + margin["t"] - MARGINS["t"]
     return go.Figure(
         layout={
             "template": template(theme),

@@ -27,13 +27,13 @@ def draw_surface(surface: Surface, theme: str = "light") -> go.Figure:
         margin={"b": 96 + _legend_room(surface), "t": 34},
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
-        xaxis={"title": {"text": style.plain(surface.names[0])}, "showgrid": False},
-        yaxis={"title": {"text": style.plain(surface.names[1])}, "showgrid": False},
+        xaxis={"title": {"text": style.plain(surface.names[0])}, "showgrid": False, "range": _ends(surface.x)},
+        yaxis={"title": {"text": style.plain(surface.names[1])}, "showgrid": False, "range": _ends(surface.y)},
     )
     lines = np.log10(surface.levels)
     figure.add_contour(
-        x=_rounded(surface.x), y=_rounded(surface.y), z=_rounded(_depth(surface)), name="height", showscale=False, autocontour=False,
-        colorscale=_colours(theme), hoverinfo="skip", line={"width": 0.8, "color": paper.axis},
+        x=_rounded(surface.x), y=_rounded(surface.y), z=_rounded(_depth(surface)), name="height", showscale=False,
+        autocontour=False, colorscale=_colours(theme), hoverinfo="skip", line={"width": 0.8, "color": paper.axis},
         contours={"start": lines[0], "end": lines[-1], "size": lines[1] - lines[0]},
     )  # fmt: skip
     for path in surface.paths:
@@ -81,8 +81,8 @@ def draw_relief(surface: Surface, theme: str = "light") -> go.Figure:
         scene={
             "xaxis": {**axis, "title": {"text": first}}, "yaxis": {**axis, "title": {"text": second}},
             "zaxis": {**axis, "title": {"text": "loss"}}, "aspectmode": "manual",
-            "aspectratio": {"x": 1.15, "y": 1.15, "z": 0.75}, "camera": {"eye": {"x": -0.95, "y": -1.25, "z": 0.8},
-            "center": {"x": 0, "y": 0, "z": -0.14}},
+            "aspectratio": {"x": 1.15, "y": 1.15, "z": 0.75}, "camera": {"eye": {"x": -1.02, "y": -1.34, "z": 0.86},
+            "center": {"x": 0, "y": 0, "z": -0.2}},
         },
     )  # fmt: skip
     figure.add_surface(
@@ -95,7 +95,8 @@ def draw_relief(surface: Surface, theme: str = "light") -> go.Figure:
         figure.add_scatter3d(
             x=_rounded(path.x), y=_rounded(path.y), z=_rounded(_floating(path, surface, lift)), mode="lines",
             name=style.plain(_short(path)),
-            line={"color": style.colour(path.variant, theme=theme), "width": 6, "dash": style.look(path.variant).rough_dash},
+            line={"color": style.colour(path.variant, theme=theme), "width": 6,
+                  "dash": style.look(path.variant).rough_dash},
             hovertemplate=f"{style.plain(path.name)}<br>loss %{{z:.4g}}<extra></extra>",
         )  # fmt: skip
     figure.add_scatter3d(
@@ -139,8 +140,8 @@ def left_out(surface: Surface) -> str:
     """The share of the paths that the picture leaves out, to stand on it."""
     if surface.kind == "exact":
         return "both parameters: nothing is left out"
-    what = "these two parameters leave out" if surface.kind == "chosen" else "this plane leaves out"
-    return f"{what} {words.percent(surface.left_out)} of the paths (of squared distance)"
+    what = "two parameters leave out" if surface.kind == "chosen" else "this plane leaves out"
+    return f"{what} {words.percent(surface.left_out)} of the paths"
 
 
 def how_to_read(surface: Surface, relief: bool = False) -> str:
@@ -150,13 +151,18 @@ def how_to_read(surface: Surface, relief: bool = False) -> str:
         gap = max((path.gap for path in surface.paths if not path.left), default=0.0)
         span = float(surface.heights.max()) - surface.lowest
         if surface.kind != "exact" and gap > LIFT * span:
-            parts.append(f"paths are at their true heights, up to {words.number(gap)} off the drawn surface")
+            parts.append(
+                f"paths float at their true heights where those are above the surface; they differ by up to "
+                f"{words.number(gap)}, being off the plane"
+            )
     else:
         lowest, highest = surface.levels[0], surface.levels[-1]
         parts = [
             f"Each line is one height, from {words.number(lowest)} to {words.number(highest)} above the lowest point, "
             f"{words.number(surface.levels[1] / lowest)} times higher from one to the next"
         ]
+        if surface.kind != "exact":
+            parts.append("what is left out is a share of the paths' squared distance from the optimum")
     if surface.rows < surface.n:
         parts.append(f"heights are taken on {words.count(surface.rows)} of {words.count(surface.n)} rows")
     return "; ".join(parts) + "."
@@ -176,7 +182,8 @@ def _head(path: PathOnPlane) -> str:
 
 
 def _floating(path: PathOnPlane, surface: Surface, lift: float) -> np.ndarray[Any, Any]:
-    floating: np.ndarray[Any, Any] = np.minimum(path.heights, surface.heights.max()) + lift
+    """Heights to draw a path at: its own, but never below the surface, which would hide it."""
+    floating: np.ndarray[Any, Any] = np.clip(path.heights, path.ground, surface.heights.max()) + lift
     return floating
 
 
@@ -190,6 +197,10 @@ def _rounded(values: np.ndarray[Any, Any]) -> Any:
     """As lists of numbers with five digits: what a screen shows, in few bytes."""
     size = float(np.abs(values).max(initial=0.0)) or 1.0
     return np.round(values, max(0, 5 - math.ceil(math.log10(size)))).tolist()
+
+
+def _ends(values: np.ndarray[Any, Any]) -> list[float]:
+    return [float(values[0]), float(values[-1])]
 
 
 def _colours(theme: str) -> list[list[Any]]:
@@ -230,8 +241,9 @@ def _animate(figure: go.Figure, surface: Surface, theme: str, flat: bool) -> Non
     kind = "scatter" if flat else "scatter3d"
     frames = []
     for k, reached in enumerate(reach):
-        data = [{"type": kind, **{key: figure.data[i][key][:m] for key in keys}} for i, m in zip(moving, reached, strict=True)]
-        heads = {key: [figure.data[i][key][m - 1] for i, m in zip(moving, reached, strict=True)] for key in keys}
+        walked = list(zip(moving, reached, strict=True))
+        data = [{"type": kind, **{key: figure.data[i][key][:m] for key in keys}} for i, m in walked]
+        heads = {key: [figure.data[i][key][m - 1] for i, m in walked] for key in keys}
         frames.append({"name": str(k), "data": [*data, {"type": kind, **heads}], "traces": [*moving, head]})
     figure.frames = frames
     now = {"mode": "immediate", "frame": {"duration": 0, "redraw": not flat}, "transition": {"duration": 0}}
@@ -244,7 +256,8 @@ def _animate(figure: go.Figure, surface: Surface, theme: str, flat: bool) -> Non
         sliders=[{
             "active": len(frames) - 1, "x": 0.12, "len": 0.88, "y": 0, "yanchor": "top",
             "pad": {"t": figure.layout.margin.b + 4}, "font": {"color": paper.muted, "size": 11},
-            "currentvalue": {"prefix": "after ", "font": {"color": paper.ink, "size": 13}}, "ticklen": 0, "minorticklen": 0,
+            "currentvalue": {"prefix": "after ", "font": {"color": paper.ink, "size": 13}},
+            "ticklen": 0, "minorticklen": 0,
             "bgcolor": paper.grid, "bordercolor": paper.axis,
             "steps": [{"label": name, "method": "animate", "args": [[str(k)], now]} for k, name in enumerate(names)],
         }],

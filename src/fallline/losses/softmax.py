@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Softmax(NamedTuple):
     """Cross-entropy, log Σₖ exp(z_k) − z_y: minus the log-likelihood of P(y = k) ∝ exp(z_k) (McFadden 1973).
 
-    y is the class's number, 0 … K−1; z its K scores. `share(k, y, z)` is d value / dz_k.
+    y is the class's number, 0 … K−1; z its K scores.
     """
 
     def value(self, y: int, z: Sequence[float]) -> float:
