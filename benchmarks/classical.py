@@ -65,7 +65,7 @@ def numpy_loop(x, y, variant, rate):
         if variant == "batch":
             rows, targets = X, y
         else:
-            picked = chance.choice(len(y), 1 if variant == "stochastic" else 16, replace=False)
+            picked = chance.choice(len(y), VARIANTS[variant].batch, replace=False)
             rows, targets = X[picked], y[picked]
         gradient = 2 / len(targets) * rows.T @ (rows @ theta - targets)
         theta = theta - rate * gradient

@@ -8,6 +8,7 @@ Run it: python examples/line_fit.py [--out FOLDER]
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,15 +17,40 @@ from fallline.executors.compiled import compiled
 from fallline.figures import draw_fan, fan_of, plot_traces
 from fallline.files import write_whole
 from fallline.objectives import Linear
-from fallline.samplers import Batch, Shuffled
+from fallline.samplers import Batch, Segment
 from fallline.schedules import Constant
 from fallline.steps import Plain
 from fallline.stops import Updates
 
 ITERATIONS = 1000
 RATES = (0.1, 0.01, 0.001)  # on the mean squared error
-VARIANTS = {"batch": Batch(steps=ITERATIONS), "stochastic": Shuffled(1), "mini-batch": Shuffled(16)}
 START = np.array([0.5, 0.5])  # slope, intercept
+
+
+class ManyPasses(NamedTuple):
+    """Shuffled, but `passes` over the rows in one segment: a pass over 100 rows is walked sooner than it is set up.
+
+    batch: rows a step; it must divide the number of rows. A sampler is no more than this: anyone can add one.
+    """
+
+    batch: int
+    passes: int
+    seed: int = 0
+
+    def size(self, n):
+        return self.batch
+
+    def segment(self, n, segments):
+        rows = np.tile(np.arange(n), (self.passes, 1))
+        order = np.random.default_rng((self.seed, segments)).permuted(rows, axis=1).ravel()
+        return Segment(order, self.batch, len(order) // self.batch)
+
+
+VARIANTS = {
+    "batch": Batch(steps=ITERATIONS),
+    "stochastic": ManyPasses(batch=1, passes=10),
+    "mini-batch": ManyPasses(batch=20, passes=200),
+}
 
 
 def points(seed=0):

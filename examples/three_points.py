@@ -78,15 +78,8 @@ def main(out=None):
     }
     report(facts, batch.trace["loss"])
     if out:
-        shown = {name: runs[name] for name in ("batch", "batch, momentum", "batch, Adam")}
-        for name, run in shown.items():
-            run.trace.about.update(name=name, variant=VARIANTS[name], columns=["θ₁", "θ₂"])
-        picture = draw_surface(surface_of(J, [run.trace for run in shown.values()], best=OPTIMUM))
-        write_whole(Path(out) / "three_points.html", picture.to_html())
+        save(Path(out), runs)
     return facts
-
-
-VARIANTS = {"batch": "batch", "batch, momentum": "mini-batch", "batch, Adam": "automatic"}  # whose colours to borrow
 
 
 def report(facts, losses):
@@ -106,6 +99,16 @@ def report(facts, losses):
         f" {facts['measured_left']:.1%}), and {facts['needed']:,} to be within {NEAR} (it took"
         f" {facts['measured_needed']:,})."
     )
+
+
+def save(folder, runs):
+    """J from above, with the three walks that use all rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    colours = {"batch": "batch", "batch, momentum": "mini-batch", "batch, Adam": "automatic"}  # borrowed
+    for name, variant in colours.items():
+        runs[name].trace.about.update(name=name, variant=variant, columns=["θ₁", "θ₂"])
+    picture = draw_surface(surface_of(J, [runs[name].trace for name in colours], best=OPTIMUM))
+    write_whole(folder / "three_points.html", picture.to_html())
 
 
 if __name__ == "__main__":

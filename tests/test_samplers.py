@@ -74,10 +74,8 @@ def test_the_order_is_a_function_of_seed_and_segments_alone(sampler):
     assert first == backwards[::-1]
 
 
-@pytest.mark.parametrize("n", [9, 37, 64])
-@pytest.mark.parametrize(
-    "sampler", [Shuffled(), Shuffled(batch=5), Shuffled(block=4), Shuffled(block=64), WithReplacement()], ids=str
-)
+@pytest.mark.parametrize("n", [37, 64])
+@pytest.mark.parametrize("sampler", [Shuffled(), Shuffled(batch=5), Shuffled(block=4), WithReplacement()], ids=str)
 def test_different_passes_and_different_seeds_take_different_orders(sampler, n):
     orders = [sampler.segment(n, k).order.tolist() for k in range(4)]
     orders += [sampler._replace(seed=seed).segment(n, 0).order.tolist() for seed in (1, 2)]
@@ -86,15 +84,16 @@ def test_different_passes_and_different_seeds_take_different_orders(sampler, n):
 
 
 @pytest.mark.parametrize("block", [1, 4, 10])
-def test_shuffling_brings_every_row_to_the_front_and_to_the_end(block):
+def test_shuffling_brings_every_run_to_the_front_and_to_the_end(block):
     orders = np.array([Shuffled(seed=seed, block=block).segment(22, 0).order for seed in range(600)])
-    assert [len(set(orders[:, place].tolist())) for place in (0, 21)] == [22, 22]
+    runs = -(-22 // block)
+    assert [len(set(orders[:, place].tolist())) for place in (0, 21)] == [runs, runs]
 
 
 def test_blocks_keep_neighbours_together():
     order = Shuffled(block=4).segment(40, 0).order.reshape(10, 4)
-    assert [sorted(set((run // 4).tolist())) for run in order] == [[run[0] // 4] for run in order]
-    assert (np.diff(order, axis=1) != 1).any()  # but shuffled within
+    assert (np.diff(order, axis=1) == 1).all()
+    assert (order[:, 0] % 4 == 0).all()
 
 
 @pytest.mark.parametrize("sampler", SETTINGS, ids=str)

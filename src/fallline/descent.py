@@ -86,9 +86,10 @@ def descend(
 
     `start` is a point, or a Run to go on with: 10 segments and then 10 more are the same bits as 20. `every` looks
     more often than at the ends of segments: after so many steps. `gauges` are extra columns of the trace. The walk of a
-    segment is done by `advance`; the slow and obvious `by_hand` unless told otherwise.
+    segment is done by `advance`; the slow and obvious `by_hand` unless told otherwise. An executor that remembers more
+    than a step rule does (a line search, a table of gradients) has a method `start(objective, w)` for its first memory.
     """
-    state, trace = _begin(objective, step, start, (*stop.gauges(), *gauges))
+    state, trace = _begin(objective, step, advance, start, (*stop.gauges(), *gauges))
     while not (reason := trace.broken() or stop.reason(trace)):
         before = state
         pace = schedule.react(trace) if hasattr(schedule, "react") else schedule
@@ -108,11 +109,12 @@ def looked_at(count: int, every: int) -> Array:
 
 
 def _begin(
-    objective: Objective, step: StepRule, start: Run | Array | None, gauges: Sequence[Any]
+    objective: Objective, step: StepRule, advance: Any, start: Run | Array | None, gauges: Sequence[Any]
 ) -> tuple[State, Trace]:
     if isinstance(start, Run):
         return start.state, start.trace.copy()
     w = np.array(objective.start() if start is None else start, dtype=float)
+    memory = advance.start(objective, w) if hasattr(advance, "start") else step.start(w)
     trace = Trace(objective.n, gauges)
     trace.begin(objective, w)
-    return State(w, step.start(w), w, t=0, segments=0), trace
+    return State(w, memory, w, t=0, segments=0), trace

@@ -44,7 +44,10 @@ def plot_traces(
 def curves_of(
     groups: Mapping[str, Sequence[Trace]], x: str = "visits", y: str = "loss", shown: int = SHOWN
 ) -> CurveFacts:
-    """The facts behind plot_traces, with at most `shown` points a line. Raises KeyError for an axis that there is not, or where no optimum is known."""
+    """The facts behind plot_traces, with at most `shown` points a line.
+
+    Raises KeyError for an axis that there is not, or where no optimum is known.
+    """
     if x not in AXES:
         raise KeyError(f"there is no time axis {x!r}: take one of {', '.join(AXES)}")
     if y not in ("loss", "excess"):

@@ -10,6 +10,7 @@ from fallline.figures import axes, labels, style, words
 from fallline.figures.bands import FLOOR, HIGH, LOW, excess_of, ran_away
 from fallline.trace import Trace
 
+
 class Result(NamedTuple):
     """Where the seeds of one setting ended."""
 

@@ -13,17 +13,19 @@ Array = np.ndarray[Any, Any]
 BLOCK = 8192  # rows multiplied at once: a few MB, whatever the table's length
 
 
-def matrix_rows(objective: Any, first: int, last: int) -> Array:
-    """Rows first … last of the table as a dense float64 array, with the column of ones where there is an intercept."""
-    rows, d = objective.model.rows, objective.model.d
+def table_rows(objective: Any, first: int, last: int) -> Array:
+    """Rows first … last of the table as a dense float64 array; a view where they are one already."""
+    rows = objective.model.rows
     if isinstance(rows, CSR):
         whole = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
-        X = whole[first:last].toarray().astype(float)
-    else:
-        X = rows.X[first:last].astype(float)
-    if objective.size > objective.scores * d:
-        X = np.column_stack([X, np.ones(len(X))])
-    return X
+        return np.asarray(whole[first:last].toarray().astype(float, copy=False))
+    return np.asarray(rows.X[first:last].astype(float, copy=False))
+
+
+def matrix_rows(objective: Any, first: int, last: int) -> Array:
+    """The same with the column of ones where there is an intercept."""
+    X = table_rows(objective, first, last)
+    return np.column_stack([X, np.ones(len(X))]) if objective.size > objective.scores * objective.model.d else X
 
 
 def hessian(objective: Any, w: Array) -> Array:
@@ -41,11 +43,17 @@ def pull_slope(objective: Any) -> float:
 
 def linear_hessian(objective: Any, w: Array) -> Array:
     """Σ curvatureᵢ·xᵢxᵢᵀ/n."""
-    curvature = objective.curvature(w)
+    curvature, d = objective.curvature(w), objective.model.d
+    even = curvature.max() == curvature.min()  # least squares without weights: X'X alone, twice as fast
     H = np.zeros((objective.size, objective.size))
     for first in range(0, objective.n, BLOCK):
-        X = matrix_rows(objective, first, first + BLOCK)
-        H += X.T @ (curvature[first : first + len(X), None] * X)
+        X = table_rows(objective, first, first + BLOCK)
+        c = curvature[first : first + len(X)]
+        H[:d, :d] += c[0] * (X.T @ X) if even else X.T @ (c[:, None] * X)
+        if objective.size > d:
+            H[:d, d] += X.T @ c
+            H[d, d] += c.sum()
+    H[d:, :d] = H[:d, d:].T
     return H / objective.n
 
 

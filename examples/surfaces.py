@@ -1,0 +1,87 @@
+"""The named surfaces, walked by several step rules: who arrives, where, and in how many updates.
+
+The rules are plain steps whose rate sets itself (fallline's default for any function), momentum, and Adam, none of them
+tuned. Himmelblau's four minima are then reached from four starts.
+
+Run it: python examples/surfaces.py [--out FOLDER]
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from fallline.figures import draw_surface
+from fallline.files import write_whole
+from fallline.minimize import minimize
+from fallline.plane import surface_of
+from fallline.surfaces import SURFACES, bowl
+
+RULES = {"plain, automatic rate": "plain", "momentum": "momentum", "Adam": "adam"}
+ARRIVED = 1e-6  # a height above the lowest that counts as there
+STARTS = [(4.0, 4.0), (-4.0, 4.0), (-4.0, -4.0), (4.0, -4.0)]
+
+
+def main(out=None):
+    """Walk every surface by every rule; returns the facts."""
+    surfaces = {**{name: make() for name, make in SURFACES.items()}, "bowl, condition 1,000": bowl(1000.0)}
+    results = {
+        (name, rule): minimize(surface.f, surface.start, surface.gradient, step=step)
+        for name, surface in surfaces.items()
+        for rule, step in RULES.items()
+    }
+    himmelblau = surfaces["himmelblau"]
+    facts = {
+        "updates": {key: result.nit for key, result in results.items()},
+        "above": {key: result.fun - surfaces[key[0]].lowest for key, result in results.items()},
+        "message": {key: result.message for key, result in results.items()},
+        "minima": [minimize(himmelblau.f, start, himmelblau.gradient).x for start in STARTS],
+    }
+    report(surfaces, facts)
+    if out:
+        save(Path(out), surfaces, results)
+    return facts
+
+
+def report(surfaces, facts):
+    """Say it in words."""
+    print("Updates to the minimum; where the walk ended elsewhere, how far above it.\n")
+    print(f"  {'':24}" + "".join(f"{rule:>24}" for rule in RULES))
+    for name, surface in surfaces.items():
+        cells = [
+            f"{facts['updates'][name, rule]:,}"
+            if facts["above"][name, rule] < ARRIVED
+            else ended(surface, facts, (name, rule))
+            for rule in RULES
+        ]
+        print(f"  {name:24}" + "".join(f"{cell:>24}" for cell in cells))
+    print("\nHimmelblau's four minima, each from its own corner:")
+    for start, end in zip(STARTS, facts["minima"], strict=True):
+        print(f"  from ({start[0]:g}, {start[1]:g}) to ({end[0]:.4f}, {end[1]:.4f})")
+
+
+def ended(surface, facts, key):
+    """Where a walk that did not arrive is."""
+    places = [place for place in ("saddle", "plateau") if f"on a {place}" in facts["message"][key]]
+    spent = "budget spent" if facts["message"][key].startswith("Made") else "other minimum"
+    return f"{facts['above'][key]:.2g} ({(places or [spent])[0]})"
+
+
+def save(folder, surfaces, results):
+    """Every surface of two coordinates with its walks, from above."""
+    folder.mkdir(parents=True, exist_ok=True)
+    colours = dict(zip(RULES, ("automatic", "batch", "mini-batch"), strict=True))  # borrowed
+    for name, surface in surfaces.items():
+        walks = {rule: results[name, rule].trace for rule in RULES if results[name, rule].nit}
+        for rule, trace in walks.items():
+            trace.about.update(name=rule, variant=colours[rule])
+        if walks:
+            nearest = surface.minima[np.linalg.norm(surface.minima - surface.start, axis=1).argmin()]
+            picture = draw_surface(surface_of(surface.objective(), list(walks.values()), best=nearest))
+            write_whole(folder / f"surface_{name.split(', ')[-1].replace(' ', '_')}.html", picture.to_html())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="The named surfaces, walked by several step rules.")
+    parser.add_argument("--out", help="folder for the pictures")
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,217 @@
+"""The words of the report, as HTML. Whatever comes from the user's table is escaped here."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from statistics import median_low
+from typing import Any
+
+from fallline.figures import words
+from fallline.report.pictures import Picture
+
+
+def text(value: Any) -> str:
+    """Any value as text that holds no markup."""
+    return escape(str(value), quote=True)
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """The headline and three sentences, and a better tool where there is one."""
+    found = summary.get("verdict") or {}
+    sentences = "".join(f"<p>{text(sentence)}</p>" for sentence in found.get("sentences", []))
+    tool = found.get("better_tool")
+    better = f'<p class="tool"><strong>A better tool here:</strong> {text(tool)}</p>' if tool else ""
+    headline = text(found.get("headline", "A comparison of gradient descents"))
+    return f'<h1>{headline}</h1><div class="lead">{sentences}</div>{better}'
+
+
+def strip(summary: Mapping[str, Any]) -> str:
+    """What was compared, in one line."""
+    data, parts = summary.get("data") or {}, []
+    if data.get("source"):
+        parts.append(("data", data["source"]))
+    if data.get("n"):
+        parts.append(("table", f"{words.count(data['n'])} rows × {words.count(data.get('d'))} columns"))
+    if data.get("task"):
+        parts.append(("task", f"{data['task']} of {data['target']}" if data.get("target") else data["task"]))
+    if (summary.get("objective") or {}).get("text"):
+        parts.append(("objective", summary["objective"]["text"]))
+    if (summary.get("budget") or {}).get("text"):
+        parts.append(("budget of each run", summary["budget"]["text"]))
+    items = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in parts)
+    return f'<dl class="strip">{items}</dl>' if items else ""
+
+
+def picture(found: Picture, slider: bool = False, heading: str = "h3") -> str:
+    """A figure with its finding above and how to read it below."""
+    controls = ""
+    if slider:
+        play = found.figure["layout"]["meta"].get("play", {})
+        last = max(0, len(play.get("names", [])) - 1)
+        controls = (
+            f'<div class="walk"><button type="button" data-play="{text(found.key)}">Play</button>'
+            f'<label>after <output>{text(play["names"][last])}</output>'
+            f'<input type="range" min="0" max="{last}" value="{last}" data-walk="{text(found.key)}"'
+            ' aria-label="How far the paths have walked"></label></div>'
+            if last
+            else ""
+        )
+    title = f"<{heading}>{text(found.title)}</{heading}>" if found.title else ""
+    how = f"<figcaption>{text(found.how)}</figcaption>" if found.how else ""
+    height = int(found.figure["layout"]["meta"].get("height") or found.figure["layout"].get("height") or 440)
+    return (
+        f'<figure>{title}<div class="plot" data-figure="{text(found.key)}" role="img" aria-label="{text(found.title)}" '
+        f'style="min-height:{height}px"></div>{controls}{how}</figure>'
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """A table that folds into cards on a phone. Cells are HTML; the first of a row is its head."""
+    top = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    body = "".join(
+        "<tr>"
+        + f'<th scope="row">{row[0]}</th>'
+        + "".join(f'<td data-head="{text(head)}">{cell}</td>' for head, cell in zip(heads[1:], row[1:], strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><caption>{text(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def standings(summary: Mapping[str, Any]) -> str:
+    """Who reached 1 % first."""
+    entries = list(summary.get("entries") or [])
+    if not entries:
+        return ""
+    n = (summary.get("data") or {}).get("n") or 1
+    entries.sort(key=lambda entry: (_middle(entry.get("visits_to_1pct")), _middle(entry.get("excess"))))
+    rows = []
+    for entry in entries:
+        visits, seconds = _middle(entry.get("visits_to_1pct")), _middle(entry.get("seconds_to_1pct"))
+        seeds = _seeds(entry.get("seeds"))
+        rows.append(
+            [
+                f'<span class="swatch {_class(entry.get("variant"))}"></span>{text(entry.get("name", ""))}',
+                _rate(entry),
+                _visits(visits, n),
+                text(words.seconds(seconds)) if math.isfinite(seconds) else "never",
+                _excess(entry.get("excess")),
+                f'<strong class="alarm">{entry["diverged"]} of {seeds}</strong>' if entry.get("diverged") else "none",
+            ]
+        )  # fmt: skip
+    heads = ["setting", "rate", "row visits to 1 %", "seconds to 1 %", "left at the end", "seeds diverged"]
+    return table(heads, rows, "Who came within 1 % of the optimum first (medians over seeds)")
+
+
+def _visits(visits: float, n: int) -> str:
+    if not math.isfinite(visits):
+        return "never"
+    return f"{text(words.count(visits))} <small>({text(words.passes(visits / n))})</small>"
+
+
+def _seeds(seeds: Any) -> int:
+    return len(seeds) if isinstance(seeds, Sequence) else int(seeds or 0)
+
+
+def _class(variant: Any) -> str:
+    known = ("batch", "stochastic", "mini-batch", "automatic", "baseline")
+    return str(variant) if variant in known else "baseline"
+
+
+def _middle(values: Any) -> float:
+    """The lower median; None stands for never."""
+    some = [math.inf if value is None or math.isnan(value) else float(value) for value in values or []]
+    return median_low(some) if some else math.inf
+
+
+def _rate(entry: Mapping[str, Any]) -> str:
+    rate, share = entry.get("rate"), entry.get("rate_over_limit")
+    times = f" <small>({text(words.number(share))} × its limit)</small>" if share else ""
+    return text(words.number(rate)) + times if rate is not None else "–"
+
+
+def _excess(values: Any) -> str:
+    known = sorted(float(value) for value in values or [] if value is not None and math.isfinite(value))
+    if not known:
+        return "–"
+    middle = text(words.percent(median_low(known)))
+    if len(known) == 1:
+        return middle
+    return f"{middle} <small>({text(words.percent(known[0]))} to {text(words.percent(known[-1]))})</small>"
+
+
+def inferred(summary: Mapping[str, Any]) -> str:
+    """What was read from the table, and what it was taken for."""
+    data = summary.get("data") or {}
+    notes = "".join(f"<li>{text(note)}</li>" for note in data.get("notes") or [])
+    columns, classes = data.get("columns") or [], data.get("classes") or []
+    some = ", ".join(map(text, columns[:60])) + (f" and {len(columns) - 60} more" if len(columns) > 60 else "")
+    parts = [f"<ul>{notes}</ul>" if notes else ""]
+    if classes:
+        parts.append(f"<p><strong>Classes:</strong> {', '.join(map(text, classes[:60]))}</p>")
+    if columns:
+        parts.append(f"<p><strong>{len(columns)} columns after encoding:</strong> {some}</p>")
+    limits = (summary.get("limits") or {}).get("text")
+    parts.append(f"<p><strong>Stable rates:</strong> {text(limits)}</p>" if limits else "")
+    optimum = summary.get("optimum") or {}
+    if optimum.get("value") is not None:
+        by = f", found by {text(optimum['by'])}" if optimum.get("by") else ""
+        parts.append(f"<p><strong>Optimum:</strong> {text(words.number(optimum['value']))}{by}.</p>")
+    return "".join(parts)
+
+
+def baselines(summary: Mapping[str, Any]) -> str:
+    """What one would otherwise use."""
+    rows = [
+        [
+            text(found.get("name", "")),
+            text(words.seconds(found.get("seconds"))),
+            text(words.seconds(found["seconds_to_1pct"])) if found.get("seconds_to_1pct") is not None else "never",
+            text(words.percent(found["excess"])) if found.get("excess") is not None else "–",
+            text(words.number(found["passes"])) if found.get("passes") is not None else "–",
+            text(found.get("note") or ""),
+        ]
+        for found in summary.get("baselines") or []
+    ]
+    heads = ["tool", "seconds in all", "seconds to 1 %", "left at the end", "passes", "note"]
+    return table(heads, rows, "The usual tools on the same objective") if rows else ""
+
+
+def differences(summary: Mapping[str, Any]) -> str:
+    """Which differences are larger than what another seed would change."""
+    found = (summary.get("verdict") or {}).get("differences") or []
+    rows = [
+        [
+            f"{text(one.get('a', ''))} <small>against</small> {text(one.get('b', ''))}",
+            '<strong class="real">real</strong>' if one.get("real") else "within noise",
+            text(words.number(one["p"])) if one.get("p") is not None else "–",
+            text(one.get("text", "")),
+        ]
+        for one in found
+    ]
+    heads = ["settings", "the difference is", "p", "in words"]
+    return table(heads, rows, "Differences between settings, held against seed-to-seed noise") if rows else ""
+
+
+def repeat(summary: Mapping[str, Any]) -> str:
+    """The command and the plan."""
+    command, plan = summary.get("command"), summary.get("plan")
+    parts = []
+    if command:
+        parts.append(_code("the command", str(command)))
+    if plan:
+        parts.append(_code("plan.toml", str(plan)))
+    return f'<section id="repeat"><h2>How to repeat it</h2>{"".join(parts)}</section>' if parts else ""
+
+
+def _code(name: str, content: str) -> str:
+    button = '<button type="button" data-copy>Copy</button>'
+    code = f'<pre tabindex="0"><code>{text(content)}</code></pre>'
+    return f'<div class="code"><div><span>{text(name)}</span>{button}</div>{code}</div>'
+
+
+def details(key: str, title: str, note: str, body: str) -> str:
+    """A part that opens."""
+    if not body:
+        return ""
+    return f'<details id="{key}"><summary><h2>{text(title)}</h2><span>{text(note)}</span></summary><div>{body}</div></details>'
