@@ -105,10 +105,10 @@ def save(folder, x, y, runs):
     """The loss of all nine walks in one picture, and the fan of lines of each variant at rate 0.01."""
     folder.mkdir(parents=True, exist_ok=True)
     history = plot_traces({run.trace.about["name"]: [run.trace] for run in runs.values()}, x="updates")
-    write_whole(folder / "line_fit_loss.html", history.to_html())
+    write_whole(folder / "line_fit_loss.html", history.to_html(config={"displayModeBar": False}))
     for name in VARIANTS:
         fan = draw_fan(fan_of(x, y, runs[name, 0.01].trace, names=("x", "y")))
-        write_whole(folder / f"line_fit_{name}.html", fan.to_html())
+        write_whole(folder / f"line_fit_{name}.html", fan.to_html(config={"displayModeBar": False}))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ Run it: python examples/surfaces.py [--out FOLDER]
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from fallline.figures import draw_surface
 from fallline.files import write_whole
 from fallline.minimize import minimize
@@ -18,6 +16,7 @@ from fallline.plane import surface_of
 from fallline.surfaces import SURFACES, bowl
 
 RULES = {"plain, automatic rate": "plain", "momentum": "momentum", "Adam": "adam"}
+BUDGET = 4000  # updates
 ARRIVED = 1e-6  # a height above the lowest that counts as there
 STARTS = [(4.0, 4.0), (-4.0, 4.0), (-4.0, -4.0), (4.0, -4.0)]
 
@@ -26,7 +25,7 @@ def main(out=None):
     """Walk every surface by every rule; returns the facts."""
     surfaces = {**{name: make() for name, make in SURFACES.items()}, "bowl, condition 1,000": bowl(1000.0)}
     results = {
-        (name, rule): minimize(surface.f, surface.start, surface.gradient, step=step)
+        (name, rule): minimize(surface.f, surface.start, surface.gradient, step=step, updates=BUDGET)
         for name, surface in surfaces.items()
         for rule, step in RULES.items()
     }
@@ -39,35 +38,33 @@ def main(out=None):
     }
     report(surfaces, facts)
     if out:
-        save(Path(out), surfaces, results)
+        save(Path(out), surfaces, results, facts)
     return facts
 
 
 def report(surfaces, facts):
     """Say it in words."""
-    print("Updates to the minimum; where the walk ended elsewhere, how far above it.\n")
+    print(f"Updates to the minimum, {BUDGET:,} at most; where the walk ended elsewhere, how far above it.\n")
     print(f"  {'':24}" + "".join(f"{rule:>24}" for rule in RULES))
     for name, surface in surfaces.items():
-        cells = [
-            f"{facts['updates'][name, rule]:,}"
-            if facts["above"][name, rule] < ARRIVED
-            else ended(surface, facts, (name, rule))
-            for rule in RULES
-        ]
-        print(f"  {name:24}" + "".join(f"{cell:>24}" for cell in cells))
+        cells = [cell(surface, facts, (name, rule)) for rule in RULES]
+        print(f"  {name:24}" + "".join(f"{text:>24}" for text in cells))
     print("\nHimmelblau's four minima, each from its own corner:")
     for start, end in zip(STARTS, facts["minima"], strict=True):
         print(f"  from ({start[0]:g}, {start[1]:g}) to ({end[0]:.4f}, {end[1]:.4f})")
 
 
-def ended(surface, facts, key):
-    """Where a walk that did not arrive is."""
-    places = [place for place in ("saddle", "plateau") if f"on a {place}" in facts["message"][key]]
-    spent = "budget spent" if facts["message"][key].startswith("Made") else "other minimum"
-    return f"{facts['above'][key]:.2g} ({(places or [spent])[0]})"
+def cell(surface, facts, key):
+    """Updates to the minimum, or how far above it and where a walk ended that did not get there."""
+    above, message = facts["above"][key], facts["message"][key]
+    if above < ARRIVED:
+        return f"{facts['updates'][key]:,}"
+    places = [place for place in ("saddle", "plateau") if f"on a {place}" in message]
+    elsewhere = "budget spent" if message.startswith("Made") else "other minimum"
+    return f"{above:.2g} ({(places or [elsewhere])[0]})"
 
 
-def save(folder, surfaces, results):
+def save(folder, surfaces, results, facts):
     """Every surface of two coordinates with its walks, from above."""
     folder.mkdir(parents=True, exist_ok=True)
     colours = dict(zip(RULES, ("automatic", "batch", "mini-batch"), strict=True))  # borrowed
@@ -76,9 +73,13 @@ def save(folder, surfaces, results):
         for rule, trace in walks.items():
             trace.about.update(name=rule, variant=colours[rule])
         if walks:
-            nearest = surface.minima[np.linalg.norm(surface.minima - surface.start, axis=1).argmin()]
-            picture = draw_surface(surface_of(surface.objective(), list(walks.values()), best=nearest))
-            write_whole(folder / f"surface_{name.split(', ')[-1].replace(' ', '_')}.html", picture.to_html())
+            first = results[name, "plain, automatic rate"]
+            best = first.x if first.fun - surface.lowest < ARRIVED else surface.minima[0]
+            picture = draw_surface(surface_of(surface.objective(), list(walks.values()), best=best))
+            cells = [f"{rule} {cell(surface, facts, (name, rule))}" for rule in RULES]
+            picture.update_layout(title_text=f"{name.capitalize()}, updates needed: <br>{'; '.join(cells)}")
+            file = f"surface_{name.split(', ')[-1].replace(' ', '_')}.html"
+            write_whole(folder / file, picture.to_html(auto_play=False, config={"displayModeBar": False}))
 
 
 if __name__ == "__main__":

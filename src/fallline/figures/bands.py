@@ -1,6 +1,8 @@
 """Runs that differ by seed only, put together look by look: their median, and the band from 10 to 90 % of them."""
 
+import math
 from collections.abc import Sequence
+from statistics import median_low
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +35,7 @@ class Band(NamedTuple):
     high: Array
     looks: int  # before thinning
     n: int  # rows in a pass
-    reached: dict[str, float] | None  # when the median first came within 1 %, on each axis
+    reached: dict[str, float] | None  # when a seed first came within 1 %: the median over seeds, on each axis
     settled: dict[str, float]  # when it had most of its fall behind it
 
     @property
@@ -53,7 +55,6 @@ def band_of(name: str, traces: Sequence[Trace], y: str = "loss", shown: int = SH
         axis: np.median([np.interp(grid, trace["t"], trace[COLUMN_OF[axis]]) for trace in longest], axis=0)
         for axis in AXES
     }
-    near = np.flatnonzero(middle <= LEVEL) if y == "excess" else np.zeros(0, int)
     settled = int(np.argmax(middle <= middle[-1] + SETTLED * (middle[0] - middle[-1])))
     keep = thinned(len(grid), shown)
     return Band(
@@ -68,9 +69,20 @@ def band_of(name: str, traces: Sequence[Trace], y: str = "loss", shown: int = SH
         high=high[keep],
         looks=len(grid),
         n=traces[0].n,
-        reached={axis: float(values[near[0]]) for axis, values in times.items()} if len(near) else None,
+        reached=_reached(traces) if y == "excess" else None,
         settled={axis: float(values[settled]) for axis, values in times.items()},
     )
+
+
+def _reached(traces: Sequence[Trace]) -> dict[str, float] | None:
+    """Medians over seeds of the first look within 1 %; a seed that never comes counts as after all others."""
+    times: dict[str, list[float]] = {axis: [] for axis in AXES}
+    for trace in traces:
+        near = np.flatnonzero(excess_of(trace) <= LEVEL)
+        for axis in AXES:
+            times[axis].append(float(trace[COLUMN_OF[axis]][near[0]]) if len(near) else math.inf)
+    middles = {axis: median_low(values) for axis, values in times.items()}
+    return middles if math.isfinite(middles["updates"]) else None
 
 
 def ran_away(trace: Trace) -> bool:

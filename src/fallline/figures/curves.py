@@ -282,7 +282,7 @@ def _draw_band(figure: go.Figure, facts: CurveFacts, k: int, line: _Line, x: lis
         y[-1] = facts.top
     height = "%{y:.3g}" if facts.y == "loss" else "%{y:.3~p} above the optimum"
     figure.add_scatter(
-        x=x, y=y, mode="lines", name=style.plain(band.name), meta={"curve": k, "part": "line"},
+        x=x, y=y, mode="lines", name=style.plain(band.name), showlegend=not line.left, meta={"curve": k, "part": "line"},
         line={"color": ink, "width": 2.2, "dash": style.look(band.variant).dash},
         hovertemplate=f"{style.plain(band.name)}<br>{height} at %{{x:,.4~g}}<extra></extra>",
     )  # fmt: skip
@@ -300,7 +300,7 @@ def _draw_levels(figure: go.Figure, facts: CurveFacts, theme: str) -> None:
     figure.add_shape(
         type="line", xref="paper", x0=0, x1=1, y0=value, y1=value, layer="below", line=style.guide_line(theme)
     )
-    figure.add_annotation(**labels.on_line(text, place, paper.muted, paper.paper))
+    figure.add_annotation(**labels.on_line(text, place, paper.muted, style.veil(paper.paper, 0.55)))
 
 
 def _height_axis(facts: CurveFacts) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def figure(title: str, how: str, theme: str = "light", height: int = 440, **layo
     are those of the picture without them; `room` is what else stands between, such as buttons.
     """
     paper = PAPERS[theme]
-    heading = "<br>".join(map(plain, textwrap.wrap(_together(title), TITLE_WIDTH)))
+    heading = "<br>".join(map(plain, textwrap.wrap(together(title), TITLE_WIDTH)))
     guide = "<br>".join(map(plain, textwrap.wrap(how, HOW_WIDTH)))
     lines = heading.count("<br>") * 23 + guide.count("<br>") * 16
     meta = {"title": title, "how": how, **layout.pop("meta", {})}
@@ -146,9 +146,11 @@ def figure(title: str, how: str, theme: str = "light", height: int = 440, **layo
     )
 
 
-def _together(text: str) -> str:
-    """Text in which a line does not end between a rate and its number."""
-    return re.sub(r"(rate|·|after) (?=\S)", "\\1\N{NO-BREAK SPACE}", text)
+def together(text: str) -> str:
+    """Text in which no line ends between a number and what belongs to it."""
+    text = re.sub(r" · ", "\N{NO-BREAK SPACE}· ", text)
+    text = re.sub(r"\b(rate|after) (?=\d)", "\\1\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\d) (?=%|pass|update|[mµ]?s\b|min\b)", "\N{NO-BREAK SPACE}", text)
 
 
 def template(theme: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def draw_relief(surface: Surface, theme: str = "light") -> go.Figure:
     }  # fmt: skip
     first, second = (style.plain(name.split(",")[0]) for name in surface.names)
     figure = style.figure(
-        finding(surface),
+        descent(surface),
         how_to_read(surface, relief=True),
         theme,
         height=580,
@@ -134,6 +134,19 @@ def finding(surface: Surface) -> str:
     if lost:
         text += f"; {gone} {'leaves' if len(lost) == 1 else 'leave'} the picture"
     return text
+
+
+def descent(surface: Surface) -> str:
+    """How much of the way down from the start each path made, with a number."""
+    sane = [path for path in surface.paths if not path.left]
+    if not sane:
+        return finding(surface)
+    start = float(sane[0].heights[0])
+    floor = min([surface.lowest, *(float(path.heights.min()) for path in sane)])
+    made = [(1 - (float(path.heights[-1]) - floor) / (start - floor) if start > floor else 1.0, path) for path in sane]
+    made.sort(key=lambda pair: -pair[0])
+    parts = [f"{path.name} {words.percent(share)}" for share, path in made[:3]]
+    return f"Of the {words.number(start - floor)} from the start down to the lowest point, {words.listed(parts)} is done"
 
 
 def left_out(surface: Surface) -> str:

@@ -156,7 +156,7 @@ def draw_sweep(facts: SweepFacts, theme: str = "light") -> go.Figure:
             line={"color": ink, "width": 1, "dash": "dot"},
         )  # fmt: skip
         figure.add_annotation(
-            text=style.plain(f"stable limit of {name} {words.number(limit)}"), x=np.log10(limit), y=1, yref="paper",
+            text=style.plain(f"{name} is stable to {words.number(limit)}"), x=np.log10(limit), y=1, yref="paper",
             yanchor="bottom", yshift=2 + labels.LINE * row, xanchor="right" if limit > (low * high) ** 0.5 else "left",
             font={"size": 11.5, "color": ink}, showarrow=False,
         )  # fmt: skip
@@ -189,7 +189,7 @@ def draw_batch_sweep(facts: SweepFacts, theme: str = "light") -> go.Figure:
             else:
                 _draw_series(
                     figure, f"{one.name} · rate {words.number(result.rate)}", one.variant, [result],
-                    [result.batch_size], theme, shades[result.rate],
+                    [result.batch_size], theme, shades[result.rate], named=False,
                 )  # fmt: skip
     for result in best:
         figure.add_annotation(
@@ -247,12 +247,12 @@ def how_to_read(facts: SweepFacts) -> str:
 
 def _draw_series(
     figure: go.Figure, name: str, variant: str, results: list[Result], x: list[Any], theme: str,
-    level: int = style.LEVELS - 1,
+    level: int = style.LEVELS - 1, named: bool = True,
 ) -> None:  # fmt: skip
     look, ink = style.look(variant), style.colour(variant, level, theme)
     y = np.maximum([r.middle for r in results], FLOOR)
     figure.add_scatter(
-        x=x, y=y.tolist(), mode="lines+markers", name=style.plain(name),
+        x=x, y=y.tolist(), mode="lines+markers", name=style.plain(name), showlegend=named,
         line={"color": ink, "width": 2.2, "dash": look.dash},
         marker={"symbol": look.symbol, "size": 9, "color": ink, "line": {"color": style.PAPERS[theme].paper, "width": 1}},
         error_y={"type": "data", "symmetric": False, "array": (np.array([r.high for r in results]) - y).tolist(),

@@ -1,11 +1,12 @@
 "use strict";
 // What the page does by itself: draw a figure when it comes into view, switch time axis and theme, walk the paths.
 (() => {
-  const { figures, template, dark } = JSON.parse(document.getElementById("data").textContent);
+  const { figures, template, dark } = JSON.parse(document.getElementById("figures").textContent);
   const NARROW = 600;
   const PAPER_WIDTH = 690; // pixels that A4 has between the margins
   const plots = [...document.querySelectorAll(".plot")];
   const system = matchMedia("(prefers-color-scheme: dark)");
+  const touch = matchMedia("(pointer: coarse)");
   const root = document.documentElement;
   const kept = { get: (k) => { try { return localStorage.getItem(k); } catch { return null; } },
                  set: (k, v) => { try { localStorage.setItem(k, v); } catch { /* a file may not be allowed to */ } } };
@@ -61,9 +62,10 @@
     }
     if (meta.play && div.dataset.step) walkedTo(figure, data, Number(div.dataset.step));
     if (narrow) narrowed(layout, data);
-    if (matchMedia("(pointer: coarse)").matches) layout.dragmode = layout.scene ? layout.dragmode : false;
-    const config = { responsive: !printing, displaylogo: false, displayModeBar: "hover",
-                     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "tableRotation"] };
+    if (touch.matches) layout.dragmode = layout.scene ? layout.dragmode : false;
+    const config = { responsive: !printing, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
+                     modeBarButtons: [layout.scene ? ["toImage", "orbitRotation", "pan3d", "resetCameraDefault3d"]
+                                                   : ["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
     if (layout.scene && !webgl()) {
       div.innerHTML = '<p class="lost">A relief that turns needs WebGL, which this browser does not offer here. ' +
         "The contours above show the same surface.</p>";
@@ -81,6 +83,15 @@
 
   // On a phone names do not fit at the ends of lines: a legend below takes their place.
   const narrowed = (layout, data) => {
+    if (layout.scene) {
+      const { eye, ...camera } = layout.scene.camera;
+      const far = Object.fromEntries(Object.entries(eye).map(([k, v]) => [k, v * 1.45]));
+      layout.scene = { ...layout.scene, camera: { ...camera, eye: far } };
+      for (const side of ["xaxis", "yaxis", "zaxis"]) {
+        const title = { ...layout.scene[side].title, font: { size: 11 } };
+        layout.scene[side] = { ...layout.scene[side], title, nticks: 4 };
+      }
+    }
     const names = (layout.annotations || []).filter((note) => note.name === "end").length;
     layout.annotations = (layout.annotations || []).filter((note) => note.name !== "end").map((note) =>
       ({ ...note, font: { ...note.font, size: 11 } }));

@@ -103,7 +103,7 @@ def page(
 </main>
 <footer>Made by fallline {text(version)}. This file holds everything it shows and loads nothing from a network.</footer>
 <script>{PLOTLY_GOES_HERE}</script>
-<script type="application/json" id="data">{safe_json(data)}</script>
+<script type="application/json" id="figures">{safe_json(data)}</script>
 <script>{script}</script>
 </body>
 </html>

@@ -6,8 +6,10 @@ from html import escape
 from statistics import median_low
 from typing import Any
 
-from fallline.figures import words
+from fallline.figures import style, words
 from fallline.report.pictures import Picture
+
+FIRST = 8  # settings that a reader sees before opening anything
 
 
 def text(value: Any) -> str:
@@ -56,8 +58,8 @@ def picture(found: Picture, slider: bool = False, heading: str = "h3") -> str:
             if last
             else ""
         )
-    title = f"<{heading}>{text(found.title)}</{heading}>" if found.title else ""
-    how = f"<figcaption>{text(found.how)}</figcaption>" if found.how else ""
+    title = f"<{heading}>{text(style.together(found.title))}</{heading}>" if found.title else ""
+    how = f"<figcaption>{text(style.together(found.how))}</figcaption>" if found.how else ""
     height = int(found.figure["layout"]["meta"].get("height") or found.figure["layout"].get("height") or 440)
     return (
         f'<figure>{title}<div class="plot" data-figure="{text(found.key)}" role="img" aria-label="{text(found.title)}" '
@@ -71,11 +73,12 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> 
     body = "".join(
         "<tr>"
         + f'<th scope="row">{row[0]}</th>'
-        + "".join(f'<td data-head="{text(head)}">{cell}</td>' for head, cell in zip(heads[1:], row[1:], strict=True))
+        + "".join(f'<td data-head="{text(head)}"><span>{cell}</span></td>' for head, cell in zip(heads[1:], row[1:], strict=True))
         + "</tr>"
         for row in rows
     )
-    return f"<table><caption>{text(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    title = f"<caption>{text(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def standings(summary: Mapping[str, Any]) -> str:
@@ -95,12 +98,14 @@ def standings(summary: Mapping[str, Any]) -> str:
                 _rate(entry),
                 _visits(visits, n),
                 text(words.seconds(seconds)) if math.isfinite(seconds) else "never",
-                _excess(entry.get("excess")),
+                "–" if entry.get("diverged") == seeds else _excess(entry.get("excess")),
                 f'<strong class="alarm">{entry["diverged"]} of {seeds}</strong>' if entry.get("diverged") else "none",
             ]
         )  # fmt: skip
     heads = ["setting", "rate", "row visits to 1 %", "seconds to 1 %", "left at the end", "seeds diverged"]
-    return table(heads, rows, "Who came within 1 % of the optimum first (medians over seeds)")
+    first = table(heads, rows[:FIRST], "Who came within 1 % of the optimum first (medians over seeds)")
+    rest = table(heads, rows[FIRST:], "") if len(rows) > FIRST else ""
+    return first + details("others", f"The other {len(rows) - FIRST} settings", "later, or never", rest)
 
 
 def _visits(visits: float, n: int) -> str:
