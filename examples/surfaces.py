@@ -11,9 +11,10 @@ from pathlib import Path
 
 from fallline.figures import draw_surface
 from fallline.files import write_whole
-from fallline.minimize import minimize
+from fallline.functions.minimize import minimize
+from fallline.objectives import Function
 from fallline.plane import surface_of
-from fallline.surfaces import SURFACES, bowl
+from fallline.functions.surfaces import SURFACES, bowl
 
 RULES = {"plain, automatic rate": "plain", "momentum": "momentum", "Adam": "adam"}
 BUDGET = 4000  # updates
@@ -75,7 +76,9 @@ def save(folder, surfaces, results, facts):
         if walks:
             first = results[name, "plain, automatic rate"]
             best = first.x if first.fun - surface.lowest < ARRIVED else surface.minima[0]
-            picture = draw_surface(surface_of(surface.objective(), list(walks.values()), best=best))
+            picture = draw_surface(
+                surface_of(Function(surface.f, surface.gradient, surface.start), list(walks.values()), best=best)
+            )
             cells = [f"{rule} {cell(surface, facts, (name, rule))}" for rule in RULES]
             picture.update_layout(title_text=f"{name.capitalize()}, updates needed: <br>{'; '.join(cells)}")
             file = f"surface_{name.split(', ')[-1].replace(' ', '_')}.html"

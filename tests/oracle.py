@@ -82,7 +82,15 @@ class PlainLinear(PlainObjective):
     """One score a row."""
 
     def __init__(
-        self, X: Any, y: Any, loss: Any, penalty: Any, *, weights: Any = None, offset: Any = None, intercept: bool = True
+        self,
+        X: Any,
+        y: Any,
+        loss: Any,
+        penalty: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        intercept: bool = True,
     ) -> None:
         super().__init__(X, y, loss, penalty, weights, 1, intercept)
         self.offset = [0.0] * self.n if offset is None else list(offset)
@@ -98,7 +106,15 @@ class PlainSoftmax(PlainObjective):
     """One score a class."""
 
     def __init__(
-        self, X: Any, y: Any, loss: Any, penalty: Any, *, weights: Any = None, offset: Any = None, intercept: bool = True
+        self,
+        X: Any,
+        y: Any,
+        loss: Any,
+        penalty: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        intercept: bool = True,
     ) -> None:
         super().__init__(X, y, loss, penalty, weights, int(max(y)) + 1, intercept)
         self.offset = np.zeros((self.n, self.scores)) if offset is None else offset

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tolerances import EXACT
 
 from fallline.averages import AVERAGES, Fading, Last, PolyakRuppert, Tail
 from fallline.kernels.sweep import weights
+from tolerances import EXACT
 
 POINTS = np.random.default_rng(3).normal(size=(40, 2))
 

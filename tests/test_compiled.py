@@ -8,19 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from oracle import ALL_LOSSES, Problem, csr32, csr64, dense32, dense64
-from tolerances import WALK
 
 from fallline.averages import Fading, Last, PolyakRuppert, Tail
 from fallline.descent import by_hand, descend
 from fallline.executors.compiled import compiled
 from fallline.losses import Huber, LogLoss, Softmax, SquaredError
 from fallline.methods import begin, gain, update
+from fallline.objectives import Linear
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
 from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled, WithReplacement
 from fallline.schedules import Constant, Cosine, InverseTime, Warmup
 from fallline.steps import STEPS, Adam, ClipNorm, ClipValue, Momentum, Plain
 from fallline.stops import Updates
+from oracle import ALL_LOSSES, PlainLinear, Problem, csr32, csr64, dense32, dense64
+from tolerances import WALK
 
 STORAGES = {"dense": dense64, "csr": csr64}
 TURNS = [
@@ -110,9 +111,6 @@ def test_compiled_walks_equal_walks_by_hand_with_clipping(loss, step, storage):
 
 @pytest.mark.parametrize("storage", STORAGES.values(), ids=list(STORAGES))
 def test_compiled_walks_equal_walks_by_hand_without_an_intercept(storage):
-    from fallline.objectives import Linear
-    from oracle import PlainLinear
-
     problem = Problem(SquaredError())
     fast_objective = Linear(storage(problem.X), problem.y, intercept=False)
     slow_objective = PlainLinear(storage(problem.X), problem.y, SquaredError(), NoPenalty(), intercept=False)

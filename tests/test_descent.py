@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from oracle import Problem, dense64
-from tolerances import EXACT
 
 from fallline.averages import AVERAGES, Fading, Last, PolyakRuppert, Tail
 from fallline.descent import Run, by_hand, descend, looked_at
@@ -17,6 +15,8 @@ from fallline.schedules import SCHEDULES, Constant, Cosine, InverseTime, ReduceO
 from fallline.steps import STEPS, Adam, ClipNorm, Momentum, Plain
 from fallline.stops import AnyOf, Diverged, Epochs, GradientNorm, LossChange, NoBetter, TargetLoss, Updates
 from fallline.trace import Trace
+from oracle import Problem, dense64
+from tolerances import EXACT
 
 EXECUTORS = {"by hand": by_hand, "compiled": compiled}
 PROBLEM = Problem(SquaredError())
@@ -179,9 +179,7 @@ def test_the_answer_is_the_average_that_was_asked_for():
 def test_running_away_is_a_reason_with_a_full_trace(name, sampler, advance):
     """And never a warning: those are errors here."""
     objective = Problem(LOSSES[name]()).objective(dense64)
-    run = descend(
-        objective, sampler=sampler, step=Plain(), schedule=Constant(1e4), stop=Updates(5000), advance=advance
-    )
+    run = descend(objective, sampler=sampler, step=Plain(), schedule=Constant(1e4), stop=Updates(5000), advance=advance)
     assert run.diverged
     assert run.reason.startswith("diverged: the loss went from ")
     assert run.state.t < 5000
@@ -262,9 +260,7 @@ def test_parts_that_have_no_settings_are_parts_all_the_same():
 
 def test_penalties_and_clipping_go_through_the_loop():
     objective = PROBLEM.objective(dense64, ElasticNet(5.0, 0.9))
-    run = descend(
-        objective, sampler=Batch(), step=ClipNorm(Plain(), 0.5), schedule=Constant(0.1), stop=Updates(300)
-    )
+    run = descend(objective, sampler=Batch(), step=ClipNorm(Plain(), 0.5), schedule=Constant(0.1), stop=Updates(300))
     assert run.w[:3].tolist() == [0.0, 0.0, 0.0]
     assert run.w[3] != 0.0
     assert np.linalg.norm(np.diff(run.trace.path, axis=0), axis=1).max() < 0.3

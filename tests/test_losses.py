@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
-from oracle import LOSS_SETTINGS
 from scipy.special import expit, log_softmax, logit, softmax
 from sklearn._loss import (
     AbsoluteError,
@@ -20,11 +19,12 @@ from sklearn._loss import (
     PinballLoss,
 )
 from sklearn.linear_model import _sgd_fast
-from tolerances import AWAY, EXACT, SLOPE, SLOPE_STEP
 
 import fallline.kernels.bridge  # noqa: F401 - tells Numba what the methods below mean
 from fallline import losses, methods
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE, REGRESSION, Softmax
+from oracle import LOSS_SETTINGS
+from tolerances import AWAY, EXACT, SLOPE, SLOPE_STEP
 
 ACCEPTED = {
     **dict.fromkeys(REGRESSION, ([-1e6, -1.0, 0.0, 0.5, 1e6], [])),

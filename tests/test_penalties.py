@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tolerances import AWAY, EXACT, SLOPE, SLOPE_STEP
 
 from fallline.kernels.penalty import cost_of, pull_on, settle
 from fallline.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
+from tolerances import AWAY, EXACT, SLOPE, SLOPE_STEP
 
 SETTINGS = [
     *(part() for part in PENALTIES.values()),

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from tolerances import EXACT
 
 from fallline import schedules
 from fallline.kernels.sweep import rates
 from fallline.schedules import SCHEDULES, Constant, ReduceOnPlateau, Warmup
 from fallline.trace import Trace
+from tolerances import EXACT
 
 torch = pytest.importorskip("torch")
 lr = torch.optim.lr_scheduler

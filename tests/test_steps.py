@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from oracle import dense64
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
-from tolerances import EXACT, REFERENCE, REST, REST_SIGN, TORCH, TORCH_CLIP
 
 from fallline.descent import descend
 from fallline.executors.compiled import compiled
@@ -32,6 +30,8 @@ from fallline.steps import (
     RMSProp,
 )
 from fallline.stops import Updates
+from oracle import dense64
+from tolerances import EXACT, REFERENCE, REST, REST_SIGN, TORCH, TORCH_CLIP
 
 torch = pytest.importorskip("torch")
 optim = torch.optim

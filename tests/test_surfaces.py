@@ -6,12 +6,13 @@ from scipy.optimize import approx_fprime
 
 from fallline.descent import descend
 from fallline.errors import InputError
-from fallline.minimize import minimize
+from fallline.functions.minimize import minimize
+from fallline.objectives import Function
 from fallline.samplers import Batch
 from fallline.schedules import Constant
 from fallline.steps import ClipNorm, Plain
 from fallline.stops import Updates
-from fallline.surfaces import SURFACES, bowl, cliff, rastrigin, rosenbrock, styblinski_tang
+from fallline.functions.surfaces import SURFACES, bowl, cliff, rastrigin, rosenbrock, styblinski_tang
 from tolerances import EXACT, SLOPE, SLOPE_STEP
 
 VARIED = {
@@ -124,7 +125,12 @@ def test_a_plain_step_is_thrown_off_the_cliff_and_a_clipped_one_is_not():
     ends = {}
     for step in (Plain(), ClipNorm(Plain(), 0.1)):
         run = descend(
-            surface.objective(), sampler=Batch(3000), step=step, schedule=Constant(0.5), stop=Updates(3000), every=1
+            Function(surface.f, surface.gradient, surface.start),
+            sampler=Batch(3000),
+            step=step,
+            schedule=Constant(0.5),
+            stop=Updates(3000),
+            every=1,
         )
         ends[type(step)] = run.trace["loss"][-1], np.linalg.norm(np.diff(run.trace.path, axis=0), axis=1).max()
     assert ends[Plain][1] > 100  # one step, over a frame two units wide

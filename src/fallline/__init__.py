@@ -20,14 +20,15 @@ _HOMES = {
     "SoftmaxRegression": "objectives",
     "State": "descent",
     "Study": "comparison",
+    "SURFACES": "functions",
     "Trace": "trace",
     "by_hand": "descent",
     "compare": "comparison",
     "compiled": "executors.compiled",
     "descend": "descent",
     "load": "data",
-    "maximize": "minimize",
-    "minimize": "minimize",
+    "maximize": "functions",
+    "minimize": "functions",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fallline.descent import Run, State, by_hand, descend
     from fallline.errors import InputError
     from fallline.executors.compiled import compiled
-    from fallline.minimize import maximize, minimize
+    from fallline.functions import SURFACES, maximize, minimize
     from fallline.objectives import Function, Linear, SoftmaxRegression
     from fallline.plan import Plan
     from fallline.rows import CSR, Dense

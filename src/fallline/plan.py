@@ -1,9 +1,10 @@
 """A plan is one run as text: names and numbers, from which the parts are made. Strings stop here."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from fallline.averages import AVERAGES
 from fallline.descent import Run, descend
@@ -12,14 +13,17 @@ from fallline.executors.compiled import compiled
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.penalties import PENALTIES
-from fallline.samplers import SAMPLERS, Batch
+from fallline.samplers import SAMPLERS, Batch, InOrder
 from fallline.schedules import SCHEDULES, Warmup
 from fallline.steps import STEPS, ClipNorm, ClipValue
 from fallline.stops import AnyOf, Diverged, Epochs, Seconds, Updates, Visits
 
 VARIANTS = ("batch", "stochastic", "mini-batch")
 BUDGETS = {"epochs": Epochs, "updates": Updates, "visits": Visits, "seconds": Seconds}
+ORDERS = {name: made for name, made in SAMPLERS.items() if made is not Batch}  # batch descent has no order to choose
 BATCH_LOOKS = 100  # steps of batch descent between two decisions; each step is still looked at where that is cheap
+BATCH_TIMED = 10  # the same under a budget in seconds: a budget is kept to a segment
+OWN = {"rate": "--rate", "batch": "--batch-size", "seed": "--seeds"}  # what a plan sets itself, and with which option
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,31 @@ class Plan:
     budget: str = "epochs"
     amount: float = 10.0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run; the parts are read when it runs."""
+        known(self.variant, VARIANTS, "variant")
+        known(self.budget, BUDGETS, "budget")
+        for name in ("batch_size", "rate", "amount", "clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                positive(name.replace("_", " "), getattr(self, name))
+
+    @property
+    def kind(self) -> str:
+        """All but its rate, as people call it: "mini-batch 32 · adam"."""
+        rows = f"{self.variant} {self.batch_size}" if self.variant == "mini-batch" else self.variant
+        rest = [part for part, usual in ((self.step, "plain"), (self.schedule, "constant"), (self.average, "none"))
+                if part != usual]  # fmt: skip
+        return " · ".join([rows, *rest])
+
     @property
     def name(self) -> str:
         """How people call it: "mini-batch 32 · adam · rate 0.05"."""
-        kind = f"{self.variant} {self.batch_size}" if self.variant == "mini-batch" else self.variant
-        rest = [part for part, usual in ((self.step, "plain"), (self.schedule, "constant"), (self.average, "none"))
-                if part != usual]  # fmt: skip
-        return " · ".join([kind, *rest, f"rate {self.rate:.3g}"])
+        return f"{self.kind} · rate {self.rate:.3g}"
+
+    @property
+    def chance(self) -> bool:
+        """Whether another seed is another run."""
+        return self.variant != "batch" and part(ORDERS, self.sampler, "sampler").__class__ is not InOrder
 
     def updates(self, n: int) -> int:
         """Steps that the budget allows on n rows; for a budget in seconds, those of 100 passes."""
@@ -62,10 +84,9 @@ class Plan:
         """Walk down `objective`, looking about `looks` times a pass over the rows."""
         n, updates = objective.n, self.updates(objective.n)
         size = self.size(n)
-        sampler: Any = Batch(min(updates, BATCH_LOOKS))
+        sampler: Any = Batch(BATCH_TIMED if self.budget == "seconds" else min(updates, BATCH_LOOKS))
         if self.variant != "batch":
-            sampler = part(SAMPLERS, self.sampler, "sampler", batch=size)
-            sampler = sampler._replace(seed=self.seed) if hasattr(sampler, "seed") else sampler
+            sampler = part(ORDERS, self.sampler, "sampler", batch=size, seed=self.seed)
         step: Any = part(STEPS, self.step, "step rule")
         step = ClipValue(step, self.clip_value) if self.clip_value is not None else step
         step = ClipNorm(step, self.clip_norm) if self.clip_norm is not None else step
@@ -87,27 +108,75 @@ class Plan:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+class Span(NamedTuple):
+    """The numbers that a setting may be."""
+
+    low: float
+    high: float = math.inf
+    open: str = ""  # "low", "high" or "both": which end does not count
+
+    def __contains__(self, value: object) -> bool:
+        inside = isinstance(value, float) and self.low <= value <= self.high and math.isfinite(value)
+        return inside and not (
+            (value == self.low and self.open in ("low", "both"))
+            or (value == self.high and self.open in ("high", "both"))
+        )
+
+    def __str__(self) -> str:
+        above = f"above {self.low:g}" if self.open in ("low", "both") else f"at least {self.low:g}"
+        below = f"below {self.high:g}" if self.open in ("high", "both") else f"at most {self.high:g}"
+        return above if self.high == math.inf else f"{above} and {below}"
+
+
+SHARE, MEMORY, ABOVE, AMOUNT, COUNT = Span(0, 1), Span(0, 1, "high"), Span(0, open="low"), Span(0), Span(1)
+SPANS = {
+    **dict.fromkeys(("beta", "beta1", "beta2", "rho", "keep"), MEMORY),
+    **dict.fromkeys(("l1_ratio", "warm"), SHARE),
+    **dict.fromkeys(("alpha", "decay", "end", "power", "threshold", "epsilon", "psi"), AMOUNT),
+    **dict.fromkeys(("eps", "factor", "delta", "low", "finish", "rate"), ABOVE),
+    **dict.fromkeys(("every", "period", "half", "steps", "patience", "block", "start", "growth", "batch"), COUNT),
+    "level": Span(0, 1, "both"),
+    "share": Span(0, 1, "low"),
+    "tweedie.power": Span(1, 2, "both"),
+}
+"""What the fields of parts may be; outside, a formula divides by zero, never ends or has no minimum."""
+
+
 def part(table: Mapping[str, Any], text: str, kind: str, **defaults: Any) -> Any:
     """The part that `text` names, `name` or `name:field=value,…`; `defaults` fill fields of those names.
 
-    Raises InputError for an unknown name or field, or a value that is no number, with the nearest that exists.
+    Raises InputError for an unknown name or field, with the nearest that exists, for a field that the plan sets, and
+    for a value that is no number or outside what the formula allows.
     """
     name, _, rest = text.partition(":")
-    made = table[known(name.strip(), table, kind)]
-    fields = made._fields
-    values = {field: value for field, value in defaults.items() if field in fields}
+    name = name.strip()
+    made = table[known(name, table, kind)]
+    values = {field: value for field, value in defaults.items() if field in made._fields}
     for setting in filter(None, rest.split(",")):
         field, equals, number = (piece.strip() for piece in setting.partition("="))
         if not equals:
             raise InputError(f'"{setting}" in {kind} "{text}" is no setting: write {name}:field=value.')
-        known(field, fields, f"field of {name}")
+        known(field, made._fields, f"field of {name}")
+        if field in OWN:
+            raise InputError(f'{kind} "{text}" sets {field}, which is not its own to set: use {OWN[field]}.')
         try:
             value = float(number)
         except ValueError:
             raise InputError(f'{field}="{number}" in {kind} "{text}" is no number.') from None
-        whole = isinstance(made._field_defaults.get(field), int) and value.is_integer()
+        span = SPANS.get(f"{name}.{field}", SPANS.get(field, Span(-math.inf)))
+        if value not in span:
+            raise InputError(f'{field}={number} in {kind} "{text}" cannot be: it must be {span}.')
+        whole = isinstance(made._field_defaults.get(field), int)
+        if whole and not value.is_integer():
+            raise InputError(f'{field}={number} in {kind} "{text}" cannot be: it must be a whole number.')
         values[field] = int(value) if whole else value
     return made(**values)
+
+
+def positive(name: str, value: float) -> None:
+    """Raise InputError for what is not a finite number above zero."""
+    if not (value > 0 and math.isfinite(value)):
+        raise InputError(f"{name} is {value:g}: it must be above zero{'' if value < math.inf else ' and finite'}.")
 
 
 def known(name: str, names: Any, kind: str) -> str:

@@ -223,7 +223,9 @@ def _heights(objective: Any, origin: Array, basis: Array, x: Array, y: Array) ->
         )
     finite = np.isfinite(values)
     if not finite.any():
-        raise InputError("The loss is no finite number anywhere around the paths: scale the columns, or lower the rate.")
+        raise InputError(
+            "The loss is no finite number anywhere around the paths: scale the columns, or lower the rate."
+        )
     return np.where(finite, values, values[finite].max()).reshape(len(y), len(x))
 
 

@@ -1,8 +1,8 @@
 """What a comparison found: every run, what they are held against, and the verdict."""
 
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from fallline.plan import Plan
 from fallline.trace import Trace
 
 WITHIN = 0.01  # of the optimum: what "reached" means everywhere in a comparison
+CONTENTS = {"report.html", "summary.json", "plan.toml", "runs"}  # of a folder that a comparison wrote
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Yardstick:
     def excess(self, loss: Any) -> Any:
         """Relative excess over the optimum."""
         return (np.asarray(loss, dtype=float) - self.optimum) / self.scale
+
+    @property
+    def idle(self) -> bool:
+        """Whether the start is within 1 % of the optimum already: nobody can then be first to get there."""
+        return bool(self.excess(self.start) <= WITHIN)
 
 
 @dataclass(frozen=True)
@@ -176,42 +182,66 @@ class Comparison:
 
         folder = Path(folder)
         check_folder(folder, overwrite)
-        try:
-            room = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-        except OSError as error:
-            raise InputError(
-                f"The folder {folder} cannot be written ({error.strerror}): name another with -o."
-            ) from error
+        room = _room(folder)
         try:
             summary = self.summary()
             (room / "runs").mkdir()
             for number, trace in enumerate(self.traces):
                 trace.save(room / "runs" / f"{number:03d}.npz")
-            (room / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-            (room / "plan.toml").write_text(summary["plan"])
+            (room / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            (room / "plan.toml").write_text(summary["plan"], "utf-8")
             write_report(summary, self.traces, list(self.surfaces), room / "report.html")
-            room.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            room.rename(folder)
-        except BaseException:
+            _put(room, folder.resolve())
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be written ({error.strerror}): name another with -o."
+            ) from error
+        finally:
             shutil.rmtree(room, ignore_errors=True)
-            raise
         return folder
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
     """Raise InputError for an output folder that would lose something or cannot be made: before the work, not after."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder with -o.")
-    if folder.exists() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"The folder {folder} exists already: name another with -o, or add --overwrite to replace it.")
-    if folder.exists() and any(folder.iterdir()) and not (folder / "summary.json").exists():
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file: name a folder with -o.")
+        inside = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    except OSError as error:  # a name too long, a folder that may not be read
+        raise InputError(f"The folder {folder} cannot be used ({error.strerror}): name another with -o.") from error
+    if inside and not ("summary.json" in inside and inside <= CONTENTS):
         raise InputError(
-            f"The folder {folder} holds files of other kinds and will not be replaced: name another with -o."
+            f"The folder {folder} exists and holds other files than a comparison's, which will not be replaced: "
+            "name another with -o."
         )
-    if not folder.absolute().parent.is_dir():
-        raise InputError(f"The folder {folder.parent} does not exist: make it first, or name another with -o.")
+    if inside and not overwrite:
+        raise InputError(f"The folder {folder} exists already: name another with -o, or add --overwrite to replace it.")
+    above = folder.absolute().parent
+    if not above.is_dir():
+        what = "is a file" if above.exists() else "does not exist"
+        fix = "" if above.exists() else "make it first, or "
+        raise InputError(f"{folder.parent}, where {folder.name} is to be made, {what}: {fix}name another with -o.")
+    _room(folder).rmdir()
+
+
+def _room(folder: Path) -> Path:
+    """A new folder beside the one to write, under a name of its own."""
+    place = folder.resolve()
+    room = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    try:
+        room.mkdir()
+        return room
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be written ({error.strerror}): name another with -o.") from error
+
+
+def _put(room: Path, folder: Path) -> None:
+    """Give `room` the name `folder`; what stood there goes only once the new one stands."""
+    old = folder.with_name(f"{room.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    room.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def first_within(trace: Trace, yard: Yardstick, column: str) -> float:

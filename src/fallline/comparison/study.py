@@ -1,6 +1,7 @@
 """A study: which settings to compare, under which budget. It turns into the plans of the runs."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -8,9 +9,7 @@ from fallline.averages import AVERAGES
 from fallline.errors import InputError
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.penalties import PENALTIES
-from fallline.plan import BUDGETS, VARIANTS, Plan, known, part
-from fallline.reference.limits import Limits
-from fallline.samplers import SAMPLERS
+from fallline.plan import BUDGETS, ORDERS, VARIANTS, Plan, known, part, positive
 from fallline.schedules import SCHEDULES
 from fallline.steps import STEPS
 
@@ -19,6 +18,7 @@ SLOWEST = 0.01  # added for one row a step, where noise asks for less
 ADAPTIVE_RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # for rules that divide by the gradient's size: the step itself
 NATURAL_RATES = {"adadelta": (0.1, 0.3, 1.0, 3.0, 10.0), "lion": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)}
 WORK = 4e10  # table entries that a comparison may touch by default; some tens of seconds
+SEVERAL = ("variants", "steps", "rates", "batch_sizes", "schedules")  # what a study may name more than one of
 EPOCHS = (5, 50)  # fewest and most passes a run by default
 
 
@@ -26,6 +26,7 @@ EPOCHS = (5, 50)  # fewest and most passes a run by default
 class Study:
     """What to compare. Parts are written as in a Plan; None means: chosen from the table, and said.
 
+    variants, steps, rates, batch_sizes, schedules: one or several, each with each.
     rates: learning rates for every setting; None for a few around each variant's stable limit.
     amount: the size of the budget, in `budget`'s unit, the same for every run.
     seeds: how many orders of the rows each setting is tried with; the best rate of each is then run on `final_seeds`
@@ -54,14 +55,18 @@ class Study:
     plane: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run."""
+        """Take one for a list of one; refuse what cannot be run."""
+        for name in SEVERAL:
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, (given,) if isinstance(given, str | int | float) else tuple(given))
         for variant in self.variants:
             known(variant, VARIANTS, "variant")
         known(self.budget, BUDGETS, "budget")
         for texts, table, kind in (
             (self.steps, STEPS, "step rule"),
             (self.schedules, SCHEDULES, "schedule"),
-            ((self.sampler,), SAMPLERS, "sampler"),
+            ((self.sampler,), ORDERS, "sampler"),
             ((self.average,), AVERAGES, "average"),
             ((self.penalty,), PENALTIES, "penalty"),
             ((self.loss,) if self.loss else (), {**LOSSES, **MULTICLASS}, "loss"),
@@ -72,16 +77,23 @@ class Study:
             if not getattr(self, name):
                 raise InputError(f"{name} is empty: name at least one.")
         for size in self.batch_sizes:
-            _positive("batch size", size)
+            _count("batch size", size)
         for rate in self.rates or ():
-            _positive("rate", rate)
-        for name in ("seeds", "final_seeds", "amount", "clip_norm", "clip_value"):
+            positive("rate", rate)
+        for name in ("amount", "clip_norm", "clip_value"):
             if getattr(self, name) is not None:
-                _positive(name.replace("_", " "), getattr(self, name))
-        if self.alpha < 0:
-            raise InputError(f"alpha is {self.alpha:g}: a penalty cannot be negative; 0 for none.")
+                positive(name.replace("_", " "), getattr(self, name))
+        if self.amount is None and self.budget != "epochs":
+            raise InputError(f"The budget is in {self.budget}, and amount is not given: say how many.")
+        _count("seeds", self.seeds)
+        _count("final seeds", self.final_seeds)
+        _count("warmup", self.warmup, least=0)
+        if not 0 <= self.alpha < math.inf:
+            raise InputError(f"alpha is {self.alpha:g}: a penalty cannot be negative or infinite; 0 for none.")
         if not 0 <= self.l1_ratio <= 1:
             raise InputError(f"l1_ratio is {self.l1_ratio:g}: it is a share, from 0 (all L2) to 1 (all L1).")
+        if self.plane is not None and len(self.plane) != 2:
+            raise InputError(f"plane names {len(self.plane)} columns: a cost surface is over two.")
 
     def passes(self, n: int, d: int) -> float:
         """The default budget: as many passes as keep the whole comparison to some tens of seconds."""
@@ -89,15 +101,15 @@ class Study:
         least, most = EPOCHS
         return float(min(most, max(least, round(WORK / (runs * n * (d + 20))))))
 
-    def plans(self, n: int, d: int, limits: Limits) -> list[Plan]:
-        """Every setting, at every rate; the seeds come later."""
+    def plans(self, n: int, d: int, limit_of: Callable[[int], float]) -> list[Plan]:
+        """Every setting, at every rate; the seeds come later. `limit_of` is the stable limit by rows a step."""
         amount = self.amount if self.amount is not None else self.passes(n, d)
         made = []
         for variant in self.variants:
             sizes = self.batch_sizes if variant == "mini-batch" else (1,)
             for size in sizes:
                 rows = {"batch": n, "stochastic": 1, "mini-batch": size}[variant]
-                limit = limits.of(rows, n)
+                limit = limit_of(rows)
                 for step in self.steps:
                     for schedule in self.schedules:
                         for rate in self.rates or default_rates(step, limit, rows):
@@ -109,7 +121,7 @@ class Study:
                                     amount=float(amount),
                                 )
                             )  # fmt: skip
-        return made
+        return list(dict.fromkeys(made))  # batch sizes beyond the table's end are one and the same
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, those that are None left out, sequences as lists."""
@@ -128,15 +140,15 @@ class Study:
 
 def default_rates(step: str, limit: float, rows: int) -> list[float]:
     """A few rates for a rule: around the stable limit where it has one, at its natural scale where it makes its own."""
-    name, _, rest = step.partition(":")
+    name = step.partition(":")[0].strip()
     if name in ("plain", "momentum", "nesterov"):
-        beta = float(dict(piece.split("=") for piece in rest.split(",") if piece).get("beta", 0.9))
-        damping = 1.0 if name == "plain" else 1.0 - beta  # a lasting gradient counts 1/(1 − beta) times
+        rule = part(STEPS, step, "step rule")
+        damping = 1.0 - getattr(rule, "beta", 0.0)  # a lasting gradient counts 1/(1 − beta) times
         fractions = (SLOWEST, *FRACTIONS) if rows == 1 else FRACTIONS
         return [fraction * limit * damping for fraction in fractions]
     return list(NATURAL_RATES.get(name, ADAPTIVE_RATES))
 
 
-def _positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise InputError(f"{name} is {value:g}: it must be above zero.")
+def _count(name: str, value: float, least: int = 1) -> None:
+    if not (value >= least and value == int(value)):
+        raise InputError(f"{name} is {value:g}: it must be a whole number from {least} on.")

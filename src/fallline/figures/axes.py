@@ -33,7 +33,12 @@ class TimeAxis(NamedTuple):
         if self.type == "linear":
             return {**layout, "tickmode": "auto", "tickformat": "~s", "ticksuffix": self.unit}
         ticks = round_numbers(10.0 ** self.range[0], 10.0 ** self.range[1])
-        return {**layout, "tickmode": "array", "tickvals": ticks, "ticktext": [short(tick, self.unit) for tick in ticks]}
+        return {
+            **layout,
+            "tickmode": "array",
+            "tickvals": ticks,
+            "ticktext": [short(tick, self.unit) for tick in ticks],
+        }
 
 
 def time_axis(kind: str, first: float, key: float, last: float, n: int) -> TimeAxis:
@@ -52,7 +57,9 @@ def time_axis(kind: str, first: float, key: float, last: float, n: int) -> TimeA
     if last <= 0 or key <= 0 or last / key <= LOG_BEYOND:
         return TimeAxis(title, "linear", (0.0, last if last > 0 else 1.0), unit)
     edge = min(first, key) / EDGE
-    return TimeAxis(f"{title}, log scale; the start at the left edge", "log", (math.log10(edge), math.log10(last)), unit)
+    return TimeAxis(
+        f"{title}, log scale; the start at the left edge", "log", (math.log10(edge), math.log10(last)), unit
+    )
 
 
 def duration(kind: str, value: float, n: int) -> str:

@@ -247,9 +247,7 @@ def _marks(facts: CurveFacts, lines: Sequence[_Line], theme: str, meta: Any) -> 
 
     ends = [0.0 if line.left else pixel(float(band.middle[-1])) for band, line in zip(facts.bands, lines, strict=True)]
     staying = [k for k, line in enumerate(lines) if not line.left]
-    places = dict(
-        zip(staying, labels.dodge([ends[k] for k in staying], labels.LINE, 6.0, frame - 6.0), strict=True)
-    )
+    places = dict(zip(staying, labels.dodge([ends[k] for k in staying], labels.LINE, 6.0, frame - 6.0), strict=True))
     paper = style.veil(style.PAPERS[theme].paper, 0.8)
     marks, left = [], 0
     for k, (band, line) in enumerate(zip(facts.bands, lines, strict=True)):
@@ -311,7 +309,9 @@ def _height_axis(facts: CurveFacts) -> dict[str, Any]:
     return {"title": {"text": title}, "range": [facts.bottom, facts.top]}
 
 
-def _switch(figure: go.Figure, kinds: dict[str, dict[str, Any]], facts: CurveFacts, above: float, theme: str) -> dict[str, Any]:
+def _switch(
+    figure: go.Figure, kinds: dict[str, dict[str, Any]], facts: CurveFacts, above: float, theme: str
+) -> dict[str, Any]:
     wanted = [kind for kind in AXES if kind in SWITCHED or kind == facts.x]
     updates = {}
     for kind in wanted:

@@ -177,7 +177,9 @@ def draw_history(facts: HistoryFacts, theme: str = "light") -> go.Figure:
     figure.update_layout(yaxis2_title_text="parameters", xaxis_tickformat="~s")
     ink = style.colour(facts.variant, theme=theme)
     keep = np.unique(np.round(np.linspace(0, len(facts.updates) - 1, min(len(facts.updates), LINES))).astype(int))
-    figure.add_scatter(x=facts.updates[keep], y=facts.loss[keep], mode="lines", line={"color": ink, "width": 2.2}, name="loss")
+    figure.add_scatter(
+        x=facts.updates[keep], y=facts.loss[keep], mode="lines", line={"color": ink, "width": 2.2}, name="loss"
+    )
     for j, name in enumerate(facts.names):
         tone = style.colour(facts.variant, style.LEVELS - 1 - j, theme)
         figure.add_scatter(

@@ -179,6 +179,14 @@ def template(theme: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def plotly_code() -> str:
+    """Plotly's own JavaScript, 4.8 MB, for a page that holds it itself."""
+    from plotly.offline import get_plotlyjs
+
+    code: str = get_plotlyjs()
+    return code
+
+
 def guide_line(theme: str, alarming: bool = False) -> dict[str, Any]:
     """The thin line of an optimum, a level or a limit."""
     paper = PAPERS[theme]

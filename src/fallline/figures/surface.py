@@ -53,7 +53,7 @@ def draw_surface(surface: Surface, theme: str = "light") -> go.Figure:
     )  # fmt: skip
     _draw_places(figure, surface, paper)
     figure.add_annotation(
-        text=left_out(surface), xref="paper", yref="paper", x=1, y=1, xanchor="right", yanchor="bottom", yshift=4,
+        text=left_out(surface), xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom", yshift=4,
         font={"size": 12, "color": paper.muted}, showarrow=False,
     )  # fmt: skip
     _animate(figure, surface, theme, flat=True)
@@ -123,8 +123,7 @@ def finding(surface: Surface) -> str:
     gone = words.listed([f"{path.variant} at rate {words.number(path.rate)}" for path in lost])
     if not sane:
         return f"Every path leaves the picture: {gone}"
-    variants = [path.variant for path in sane]
-    names = [path.name if variants.count(path.variant) > 1 else path.variant for path in sane]
+    names = _brief(sane)
     floor = min([surface.lowest, *(float(path.heights.min()) for path in sane)])
     heights = [words.number(float(path.heights[-1]) - floor) for path in sane]
     text = f"{names[0][:1].upper()}{names[0][1:]} ends lowest, {heights[0]} above the lowest point"
@@ -145,8 +144,16 @@ def descent(surface: Surface) -> str:
     floor = min([surface.lowest, *(float(path.heights.min()) for path in sane)])
     made = [(1 - (float(path.heights[-1]) - floor) / (start - floor) if start > floor else 1.0, path) for path in sane]
     made.sort(key=lambda pair: -pair[0])
-    parts = [f"{path.name} {words.percent(share)}" for share, path in made[:3]]
-    return f"Of the {words.number(start - floor)} from the start down to the lowest point, {words.listed(parts)} is done"
+    names, shares = _brief([path for _, path in made]), [words.percent(share) for share, _ in made]
+    text = f"{names[0][:1].upper()}{names[0][1:]} goes {shares[0]} of the way down from the start"
+    others = [f"{name} {share}" for name, share in zip(names[1:3], shares[1:3], strict=True)]
+    return f"{text}, {words.listed(others)}" if others else text
+
+
+def _brief(paths: list[PathOnPlane]) -> list[str]:
+    """The variant's name where it says enough."""
+    variants = [path.variant for path in paths]
+    return [path.name if variants.count(path.variant) > 1 else path.variant for path in paths]
 
 
 def left_out(surface: Surface) -> str:

@@ -212,9 +212,7 @@ def _distinct_limits(series: Sequence[Series]) -> list[tuple[str, str, float]]:
     return sorted(seen.values(), key=lambda entry: entry[2])
 
 
-def _blank(
-    facts: SweepFacts, theme: str, title: str, low: float, high: float, names: list[str], top: int
-) -> go.Figure:
+def _blank(facts: SweepFacts, theme: str, title: str, low: float, high: float, names: list[str], top: int) -> go.Figure:
     ticks = axes.round_numbers(low, high)
     height = "excess loss left at the end, log scale" if facts.y == "excess" else "loss at the end, log scale"
     vertical: dict[str, Any] = axes.percent_axis(facts.bottom, facts.top, height)
@@ -274,9 +272,7 @@ def _draw_lost(figure: go.Figure, results: list[Result], x: list[Any], top: floa
     )  # fmt: skip
 
 
-def _name_ends(
-    figure: go.Figure, facts: SweepFacts, marks: list[tuple[str, str, float, float]], theme: str
-) -> None:
+def _name_ends(figure: go.Figure, facts: SweepFacts, marks: list[tuple[str, str, float, float]], theme: str) -> None:
     """A name at the last point of every line: (name, variant, x, y)."""
     meta = figure.layout.meta
     frame = meta["height"] - meta["margin"]["t"] - meta["margin"]["b"]

@@ -16,6 +16,13 @@ def cost_of(penalty: Any, w: Any, penalised: Any) -> Any:
 
 
 @compiled
+def costs_of(penalty: Any, points: Any, penalised: Any, out: Any) -> Any:
+    """out += the same at each of many points (k, size)."""
+    for k in range(out.shape[0]):
+        out[k] += cost_of(penalty, points[k], penalised)
+
+
+@compiled
 def pull_on(penalty: Any, w: Any, penalised: Any, g: Any) -> Any:
     """g += the derivative of its smooth share."""
     for j in range(penalised):

@@ -6,8 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
 from fallline.figures import style
 from fallline.files import write_whole
 from fallline.plane import Surface
@@ -33,7 +31,7 @@ def write_report(
     (heading, Plotly figure drawn for light paper with the colours of figures/style.py). Plotly itself is 4.8 MB of the
     file; the rest stays under 3 MB, with fewer points a curve where there are very many curves.
     """
-    plotly = get_plotlyjs()
+    plotly = style.plotly_code()
     for shown in SHOWN:
         rest = page(summary, traces, surfaces, extra_figures, shown)
         if len(rest.encode()) <= LIMIT:

@@ -52,7 +52,7 @@ def picture(found: Picture, slider: bool = False, heading: str = "h3") -> str:
         last = max(0, len(play.get("names", [])) - 1)
         controls = (
             f'<div class="walk"><button type="button" data-play="{text(found.key)}">Play</button>'
-            f'<label>after <output>{text(play["names"][last])}</output>'
+            f"<label>after <output>{text(play['names'][last])}</output>"
             f'<input type="range" min="0" max="{last}" value="{last}" data-walk="{text(found.key)}"'
             ' aria-label="How far the paths have walked"></label></div>'
             if last
@@ -73,7 +73,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> 
     body = "".join(
         "<tr>"
         + f'<th scope="row">{row[0]}</th>'
-        + "".join(f'<td data-head="{text(head)}"><span>{cell}</span></td>' for head, cell in zip(heads[1:], row[1:], strict=True))
+        + "".join(
+            f'<td data-head="{text(head)}"><span>{cell}</span></td>'
+            for head, cell in zip(heads[1:], row[1:], strict=True)
+        )
         + "</tr>"
         for row in rows
     )

@@ -1,6 +1,6 @@
 """Any function: gradient descent with SciPy's manners.
 
-    from fallline.minimize import minimize
+    from fallline.functions.minimize import minimize
     result = minimize(lambda w: (w[0] - 3) ** 2 + 10 * w[1] ** 2, [0, 1])
     result.x, result.message, result.trace.plot()
 
@@ -17,14 +17,14 @@ from scipy.optimize import OptimizeResult
 
 from fallline.descent import Run, descend
 from fallline.errors import InputError
+from fallline.functions.secant import Curvature, Secant, SecantRate, first_rate, largest_curvature
+from fallline.functions.watched import Watched
 from fallline.gauges import GradientNorm as GradientNormGauge
 from fallline.samplers import Batch
 from fallline.schedules import SCHEDULES, Constant, ReduceOnPlateau
-from fallline.secant import Curvature, Secant, SecantRate, first_rate, largest_curvature
 from fallline.steps import STEPS, Momentum, Nesterov, Plain
 from fallline.stops import AnyOf, Diverged, Epochs, GradientNorm, Seconds, Updates, Visits
 from fallline.trace import Trace
-from fallline.watched import Watched
 
 Array = np.ndarray[Any, Any]
 

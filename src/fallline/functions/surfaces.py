@@ -1,7 +1,8 @@
 """Named surfaces: functions with a gradient, known minima and a start, on which descent shows what it can and cannot do.
 
-A maker returns a `Surface`. `f` takes a point (d,) or many, (..., d); `gradient` takes one point. Every number that is
-claimed of a surface (slope, minima, where descent ends) is checked by a test over the rows of `SURFACES`.
+A maker returns a `Surface`; `minimize(s.f, s.start, s.gradient)` walks it. `f` takes a point (d,) or many, (..., d);
+`gradient` takes one point. Every number that is claimed of a surface (slope, minima, where descent ends) is checked by a
+test over the rows of `SURFACES`.
 To add one: write the maker, add the row.
 """
 
@@ -12,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.errors import InputError
-from fallline.objectives.function import Function
 
 Array = np.ndarray[Any, Any]
 
@@ -29,10 +29,6 @@ class Surface(NamedTuple):
     start: Array  # (d,) the point from which it is usually walked
     bounds: tuple[float, float, float, float]  # low and high of the first two axes, for drawing
     ends: str  # where plain descent from the start ends: "minimum", "local minimum", "saddle", "plateau"
-
-    def objective(self) -> Function:
-        """The surface as an Objective, to be walked by `descend`."""
-        return Function(self.f, self.gradient, self.start)
 
 
 def bowl(condition: float = 10.0, size: int = 2, angle: float = 30.0) -> Surface:
