@@ -1,5 +1,7 @@
 """Samplers: which rows a segment takes, in which order, and that (seed, segments) alone decide it."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,6 +28,10 @@ def rows(segment):
     return [step.tolist() for step in segment.steps()]
 
 
+def in_turn(segment):
+    return list(chain.from_iterable(rows(segment)))
+
+
 def test_every_sampler_is_tried():
     assert {type(sampler) for sampler in SETTINGS} == set(SAMPLERS.values())
 
@@ -34,14 +40,14 @@ def test_every_sampler_is_tried():
 def test_without_replacement_every_row_comes_exactly_once_a_pass(n, batch, block, seed, segments):
     for sampler in (Shuffled(batch, seed, block), InOrder(batch)):
         taken = rows(sampler.segment(n, segments))
-        assert sorted(sum(taken, [])) == list(range(n))
+        assert sorted(chain.from_iterable(taken)) == list(range(n))
         assert [len(step) for step in taken[:-1]] == [min(batch, n)] * (len(taken) - 1)
         assert 1 <= len(taken[-1]) <= min(batch, n)
 
 
 @given(n=sizes, batch=sizes, seed=st.integers(0, 5), segments=st.integers(0, 5))
 def test_with_replacement_draws_stay_in_range_and_come_n_a_pass(n, batch, seed, segments):
-    taken = sum(rows(WithReplacement(batch, seed).segment(n, segments)), [])
+    taken = in_turn(WithReplacement(batch, seed).segment(n, segments))
     assert len(taken) == n
     assert 0 <= min(taken) <= max(taken) < n
 
@@ -57,7 +63,7 @@ def test_with_replacement_draws_are_independent():
 
 @given(n=sizes, batch=sizes)
 def test_in_order_is_the_order_of_the_table(n, batch):
-    assert sum(rows(InOrder(batch).segment(n, 3)), []) == list(range(n))
+    assert in_turn(InOrder(batch).segment(n, 3)) == list(range(n))
 
 
 @given(n=sizes, steps=st.integers(1, 5))

@@ -164,7 +164,7 @@ def test_a_rule_is_the_same_compiled(rule, penalty):
     memory, fast = rule.start(w), w.copy()
     fast_memory = tuple(part.copy() for part in memory)
     for t, slope in enumerate(GRADIENTS, start=1):
-        g = slope + [penalty.pull(w[0]), penalty.pull(w[1]), 0.0]  # the last coordinate is free
+        g = slope + np.array([penalty.pull(w[0]), penalty.pull(w[1]), 0.0])  # the last coordinate is free
         c = rule.begin(t, g)
         update, memory = rule.update(g, w, memory, c)
         w, lengths = w - 0.1 * update, np.broadcast_to(0.1 * rule.gain(memory, c), 3)

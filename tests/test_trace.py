@@ -211,11 +211,14 @@ def other_files(folder):
     }
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["empty", "text", "pickle", "one array", "another archive", "cut short", "damaged", "no about"]
-    + ["about is no JSON", "about is a list", "another format", "no n", "no path", "no loss", "a column too short"],
+OTHER_FILES = (
+    *("empty", "text", "pickle", "one array", "another archive", "cut short", "damaged"),
+    *("no about", "about is no JSON", "about is a list", "another format"),
+    *("no n", "no path", "no loss", "a column too short"),
 )
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
 def test_loading_refuses_a_file_that_is_no_trace(tmp_path, name):
     file = tmp_path / "other.npz"
     file.write_bytes(other_files(tmp_path)[name])

@@ -93,7 +93,7 @@ def descend(
     while not (reason := trace.broken() or stop.reason(trace)):
         before = state
         pace = schedule.react(trace) if hasattr(schedule, "react") else schedule
-        with trace.clock:  # the clock stands still while we look
+        with trace.clock, np.errstate(over="ignore", invalid="ignore"):  # the clock stands still while we look
             room = stop.room(trace, sampler.size(objective.n))
             segment = sampler.segment(objective.n, before.segments).first(room)
             state, looks = advance(objective, before, segment, step, pace, average, every)
@@ -112,7 +112,7 @@ def _begin(
     objective: Objective, step: StepRule, advance: Any, start: Run | Array | None, gauges: Sequence[Any]
 ) -> tuple[State, Trace]:
     if isinstance(start, Run):
-        return start.state, start.trace.copy()
+        return start.state, start.trace.copy(gauges)
     w = np.array(objective.start() if start is None else start, dtype=float)
     memory = advance.start(objective, w) if hasattr(advance, "start") else step.start(w)
     trace = Trace(objective.n, gauges)

@@ -22,7 +22,7 @@ VARIANTS = ("batch", "stochastic", "mini-batch")
 BUDGETS = {"epochs": Epochs, "updates": Updates, "visits": Visits, "seconds": Seconds}
 ORDERS = {name: made for name, made in SAMPLERS.items() if made is not Batch}  # batch descent has no order to choose
 BATCH_LOOKS = 100  # steps of batch descent between two decisions; each step is still looked at where that is cheap
-BATCH_TIMED = 10  # the same under a budget in seconds: a budget is kept to a segment
+TIMED = 1_000_000  # row visits between two decisions under a budget in seconds, which is kept to so many
 OWN = {"rate": "--rate", "batch": "--batch-size", "seed": "--seeds"}  # what a plan sets itself, and with which option
 
 
@@ -84,7 +84,8 @@ class Plan:
         """Walk down `objective`, looking about `looks` times a pass over the rows."""
         n, updates = objective.n, self.updates(objective.n)
         size = self.size(n)
-        sampler: Any = Batch(BATCH_TIMED if self.budget == "seconds" else min(updates, BATCH_LOOKS))
+        timely = max(1, TIMED // n) if self.budget == "seconds" else updates
+        sampler: Any = Batch(min(timely, BATCH_LOOKS))
         if self.variant != "batch":
             sampler = part(ORDERS, self.sampler, "sampler", batch=size, seed=self.seed)
         step: Any = part(STEPS, self.step, "step rule")

@@ -51,6 +51,7 @@ class Surface(NamedTuple):
     lowest: float  # height from which levels count
     levels: tuple[float, ...]  # contour lines above the lowest, evenly spaced on a logarithmic scale
     best: tuple[float, float]  # the lowest point known
+    optimum: bool  # whether that is the optimum, or only the lowest point of the paths
     start: tuple[float, float]
     paths: tuple[PathOnPlane, ...]
     left_out: float  # share of the paths' squared distance from the best point that is off the plane
@@ -102,6 +103,7 @@ def surface_of(
         lowest=floor,
         levels=tuple(np.geomspace(LOWEST_LEVEL * top, top, LEVELS + 1)[:-1].tolist()),
         best=(float(anchor[0]), float(anchor[1])),
+        optimum=best is not None,
         start=(float(flat[0][0, 0]), float(flat[0][0, 1])),
         paths=tuple(
             _on_plane(trace, keep, path, (low, high), (x, y, heights))

@@ -4,6 +4,7 @@
 so nothing is written twice for sparse data. Both are parts; `table(X)` makes one of whatever the user has.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,13 +63,40 @@ def table(X: Any) -> Rows:
     """Rows of a NumPy array or a SciPy sparse matrix; floats as they are, anything else as float64."""
     if sp.issparse(X):
         csr = X.tocsr()
-        csr.sum_duplicates()
-        return CSR(_floating(csr.data), csr.indices.astype(np.int64), csr.indptr.astype(np.int64), csr.shape[1])
+        if not csr.has_canonical_format:
+            csr = csr.copy()  # the user's own table stays as it is
+            csr.sum_duplicates()
+        data = _finite(
+            _floating(csr.data), lambda k: (int(np.searchsorted(csr.indptr, k, "right")) - 1, csr.indices[k])
+        )
+        return CSR(data, csr.indices.astype(np.int64), csr.indptr.astype(np.int64), csr.shape[1])
     X = np.asarray(X)
     if X.ndim != 2:
         raise InputError(f"X has {X.ndim} dimension(s) where a table has two, rows and columns: try X.reshape(-1, 1).")
-    return Dense(np.ascontiguousarray(_floating(X)))
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it needs at least one of each.")
+    X = np.ascontiguousarray(_floating(X))
+    _finite(X.reshape(-1), lambda k: divmod(k, X.shape[1]))
+    return Dense(X)
 
 
 def _floating(values: Array) -> Array:
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+    if values.dtype in (np.float32, np.float64):
+        return values
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"X holds {values.dtype} where numbers belong ({error}): encode it first, as load does."
+        ) from error
+
+
+def _finite(values: Array, place: Callable[[int], tuple[int, int]]) -> Array:
+    """`values`, or an InputError that names the first that is no finite number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sound = bool(np.isfinite(values.sum()))  # a NaN or an infinity anywhere shows in the sum, at no memory
+    if not sound and not np.isfinite(values).all():
+        at = int(np.flatnonzero(~np.isfinite(values))[0])
+        row, j = place(at)
+        raise InputError(f"X in row {row}, column {j} is {values[at]}: drop the row, or fill the value in.")
+    return values

@@ -62,7 +62,7 @@ class Shuffled(NamedTuple):
 
     def segment(self, n: int, segments: int) -> Segment:
         chance = np.random.default_rng((self.seed, segments))
-        if self.block == 1:
+        if 2 * self.block > n or self.block == 1:
             order = chance.permutation(n)
         else:
             whole = n // self.block

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -87,9 +88,7 @@ class Trace:
         many = len(looks)
         t, seen, seconds = (self.last(name) if len(self) else 0 for name in ("t", "visits", "seconds"))
         columns = self.columns
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # a walk that runs away is named by `broken`, not by a warning
+        with np.errstate(over="ignore", invalid="ignore"):  # `broken` names a walk that runs away
             columns["loss"].extend(objective.values(looks).tolist())
             columns["size"].extend(np.linalg.norm(looks, axis=1).tolist())
             for name, gauge in self.gauges.items():
@@ -100,6 +99,8 @@ class Trace:
         columns["seconds"].extend((seconds + share * self._walked).tolist())
         columns["rate"].extend([rate] * many)
         columns["move"].extend([move] * many)
+        for name in columns.keys() - {*COLUMNS, *self.gauges}:  # of a loaded trace, whose gauges are not at hand
+            columns[name].extend([math.nan] * many)
         if looks.shape[1] * len(self) <= PATH_LIMIT:
             self.points.extend(looks)
         else:
@@ -114,10 +115,12 @@ class Trace:
         height = f"the loss went from {sound[0]:.3g} to {loss:.3g}" if sound else "the loss is no number at the start"
         return f"diverged: {height} by update {t:,}"
 
-    def copy(self) -> "Trace":
-        """Another trace with the same entries, to go on with."""
-        other = Trace(self.n, tuple(self.gauges.values()))
-        other.columns = {name: list(column) for name, column in self.columns.items()}
+    def copy(self, gauges: Sequence[Any] = ()) -> "Trace":
+        """Another trace with the same entries, to go on with; what a gauge has not read is NaN."""
+        other = Trace(self.n, (*self.gauges.values(), *gauges))
+        unread = [math.nan] * len(self)
+        for name in {**self.columns, **other.columns}:
+            other.columns[name] = list(self.columns.get(name, unread))
         other.points, other.about = list(self.points), dict(self.about)
         return other
 
@@ -133,17 +136,20 @@ class Trace:
     def load(cls, path: Path | str) -> "Trace":
         """Read a trace that `save` wrote. Raises InputError for any other file."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = dict(file)
-                about = json.loads(str(arrays.pop("about")))
-                if about.pop("format") != FORMAT:
-                    raise ValueError("its format is another version's")
+            about, points = json.loads(str(arrays.pop("about"))), arrays.pop("path")
+            if about.pop("format") != FORMAT:
+                raise ValueError("its format is another version's")
+            lengths = {len(arrays[name]) for name in (*COLUMNS, *arrays)}
+            if len(lengths) != 1 or len(points) not in (0, *lengths):
+                raise ValueError("its columns differ in length")
+            trace = cls(int(about.pop("n")))
         except FileNotFoundError:
             raise InputError(f"There is no trace file {path}.") from None
-        except (ValueError, KeyError, OSError, EOFError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
             raise InputError(f"{path} is not a trace that fallline wrote ({error}).") from error
-        trace = cls(about.pop("n"))
-        trace.points = list(arrays.pop("path"))
+        trace.points = list(points)
         trace.columns = {name: column.tolist() for name, column in arrays.items()}
         trace.about = about
         return trace

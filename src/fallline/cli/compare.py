@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fallline.cli.options import READING, WALKING, options
+from fallline.cli.show import show
 from fallline.errors import InputError
 
 STOPPED = 130  # what shells give a command that Ctrl-C ended
@@ -42,11 +43,29 @@ def compare(
       fallline compare clicks.csv.gz --target clicked --step plain --step adam --seconds 2
       fallline compare --plan fallline-diabetes/plan.toml -o again
     """
+    command = shlex.join(["fallline", *sys.argv[1:]])
+    try:
+        _run(data, plan_file, output, overwrite, quiet, command, settings)
+    except KeyboardInterrupt:
+        click.echo(f"Stopped; nothing was written. To start again: {command}", err=True)
+        raise SystemExit(STOPPED) from None
+
+
+def _run(
+    data: str | None,
+    plan_file: str | None,
+    output: str | None,
+    overwrite: bool,
+    quiet: bool,
+    command: str,
+    settings: dict[str, Any],
+) -> None:
     from fallline.comparison import Study
     from fallline.comparison import compare as run
     from fallline.comparison.result import check_folder
 
     if plan_file:
+        _refuse_beside_plan()
         data, target, reading_options, study = _planned(plan_file, data)
     else:
         target, reading_options, study = _chosen(settings, Study)
@@ -54,15 +73,24 @@ def compare(
         raise InputError("DATA is missing: name a CSV file or one of scikit-learn's sets, such as diabetes.")
     folder = Path(output or f"fallline-{_stem(data)}")
     check_folder(folder, overwrite)
-    command = shlex.join(["fallline", *sys.argv[1:]])
     with _progress(quiet) as tell:
-        try:
-            found = run(data, target, study, progress=tell, command=command, **reading_options)
-        except KeyboardInterrupt:
-            click.echo(f"Stopped; nothing was written. To start again: {command}", err=True)
-            raise SystemExit(STOPPED) from None
-    found.save(folder, overwrite)
-    _print(found, folder, quiet)
+        found = run(data, target, study, progress=tell, command=command, **reading_options)
+        tell(1, 1, "writing the report")
+        found.save(folder, overwrite)
+    show(found, folder, quiet)
+
+
+def _refuse_beside_plan() -> None:
+    """A plan repeats what was run: an option that would change it is a mistake."""
+    context = click.get_current_context()
+    given = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name not in ("data", "plan_file", "output", "overwrite", "quiet")
+        and context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise InputError(f"--plan repeats a comparison as it was: leave {' and '.join(given)} out, or --plan.")
 
 
 def _chosen(options: dict[str, Any], study: Any) -> tuple[Any, dict[str, Any], Any]:
@@ -89,14 +117,18 @@ def _planned(path: str, data: str | None) -> tuple[Any, Any, dict[str, Any], Any
         plan = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         where, study = dict(plan["data"]), Study.from_dict(plan["study"])
     except OSError as error:
-        raise InputError(f"The plan {path} cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no plan of a comparison ({error}).") from error
+        raise InputError(
+            f"The plan {path} cannot be read ({error.strerror}): name the plan.toml of a comparison."
+        ) from error
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:  # no TOML, no text, a part missing or of another kind
+        raise InputError(f"{path} is no plan of a comparison ({error}): name the plan.toml that one wrote.") from error
     if "arrays" in where and data is None:
         raise InputError(f"{path} is of a comparison on arrays in memory: name the data beside --plan.")
-    source, _ = data or where.pop("source", None), where.pop("source", None)
     where.pop("arrays", None)
-    return source, where.pop("target", None), where, study
+    source = where.pop("source", None)
+    return data or source, where.pop("target", None), where, study
 
 
 def _stem(data: str) -> str:
@@ -120,40 +152,3 @@ class _progress:  # noqa: N801 - used like a function
 
     def __exit__(self, *error: Any) -> None:
         self.bar.__exit__(*error)
-
-
-def _print(found: Any, folder: Path, quiet: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from fallline.comparison.verdict import passes, percent, score, seconds
-
-    console = Console(highlight=False, soft_wrap=True)
-    n = found.data.X.shape[0]
-    if not quiet:
-        console.print(f"[bold]{found.data.source}[/bold]: {n:,} rows, {found.data.X.shape[1]} columns", markup=True)
-        for note in found.data.notes:
-            console.print(f"  · {note}", markup=False)
-        console.print(f"  · Objective: {found.objective['text']}. Budget: {found.budget['text']}.", markup=False)
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("setting", "to 1 %", "seconds", "excess at the end"):
-            table.add_column(heading, justify="left" if heading == "setting" else "right")
-        for entry in sorted(found.finals, key=score):
-            visits, excess = score(entry)
-            took = sorted(entry.reached("seconds"))[len(entry.traces) // 2]
-            never = visits == float("inf")
-            table.add_row(
-                entry.plan.name,
-                "never" if never else passes(visits, n),
-                "" if never else seconds(took),
-                percent(excess),
-            )
-        for baseline in found.baselines:
-            never = baseline.seconds_to_1pct == float("inf")
-            table.add_row(baseline.name, "never" if never else "", "" if never else seconds(baseline.seconds_to_1pct),
-                          percent(baseline.excess))  # fmt: skip
-        console.print(table)
-    console.print(f"\n[bold]{found.verdict.headline}.[/bold]")
-    for sentence in found.verdict.sentences:
-        console.print(sentence, markup=False)
-    console.print(f"\nReport: {folder / 'report.html'}", markup=False)

@@ -61,6 +61,7 @@ WALKING = [
     click.option("--alpha", type=float, help="Strength of the penalty.  [default: 0.0001]"),
     click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
     click.option("--seeds", type=int, help="Orders of the rows to try each setting with.  [default: 3]"),
+    click.option("--final-seeds", type=int, help="Fresh orders to judge the best rate of each with.  [default: 8]"),
     click.option(
         "--epochs", type=float, help="Budget of each run in passes over the rows.  [default: by the table's size]"
     ),

@@ -51,7 +51,7 @@ class Entry:
     plan: Plan
     traces: Sequence[Trace]
     yard: Yardstick
-    limit: float
+    limit: float | None  # the largest stable rate, where there is one
     final: bool = False  # run again on fresh seeds, as the best rate of its kind
 
     @property
@@ -259,7 +259,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "schedule": plan.schedule,
         "batch_size": int(entry.traces[0].about["batch_size"]),
         "rate": plan.rate,
-        "rate_over_limit": plan.rate / entry.limit,
+        "rate_over_limit": plan.rate / entry.limit if entry.limit else None,
         "final": entry.final,
         "seeds": [trace.about["seed"] for trace in entry.traces],
         "final_loss": [trace.last("loss") for trace in entry.traces],

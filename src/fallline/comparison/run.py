@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache, partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
-from fallline.comparison.result import Baseline, Comparison, Entry, Yardstick
+from fallline.comparison.result import WITHIN, Baseline, Comparison, Entry, Yardstick
 from fallline.comparison.study import Study
 from fallline.comparison.verdict import score, verdict_of
 from fallline.data import Dataset, load
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE
-from fallline.plan import Plan, objective_of
-from fallline.reference import limits_of, optimum_of
+from fallline.penalties import L1, L2, ElasticNet
+from fallline.plan import Plan, known, objective_of
+from fallline.reference import Limits, limits_of, optimum_of
 from fallline.reference.baselines import Rival, rivals
 from fallline.trace import Trace
 
@@ -22,6 +26,7 @@ Progress = Callable[[int, int, str], None]
 LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
 LOOKS = 1_000_000  # rows: a pass is looked at up to ten times while its looks together stay below this
 FRESH = 1000  # seeds of the final runs start here, far from those that chose them
+ROUNDING = 1e-6  # of the yardstick's scale: a walk that ends further below the optimum than this has found a better one
 
 
 def compare(
@@ -40,40 +45,62 @@ def compare(
     `fallline.data.load` (header, drop, task, …). progress: called with (runs done, runs in all, what runs now).
     Raises InputError for anything that cannot be used.
     """
+    readable = [
+        name for name, parameter in signature(load).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    for name in settings:
+        known(name, (*Study.__dataclass_fields__, *readable), "setting of a comparison")
     chosen = {name: settings.pop(name) for name in list(settings) if name in Study.__dataclass_fields__}
     if study is not None and chosen:
         raise InputError(f"A study is given, and {', '.join(chosen)} beside it: put them into the study.")
     study = study or Study(**chosen)
-    if study.loss and study.loss.partition(":")[0] in POSITIVE:
-        settings.setdefault("standardise_target", False)
+    if isinstance(data, Dataset) and (settings or target is not None):
+        raise InputError(
+            f"The data are read already: give {', '.join(['target', *settings])} to fallline.load instead."
+        )
+    if study.loss and study.loss.partition(":")[0] in POSITIVE:  # of amounts in their own units, even of two or three
+        settings = {"standardise_target": False, "task": "regression", **settings}
     table = data if isinstance(data, Dataset) else load(data, target, **settings)
+    # One thread for everyone: descent has one, and threads that wait for each other would time how busy the machine is.
+    with threadpool_limits(1):
+        return _compared(table, study, progress or _silent, command, _where(data, table, target, settings))
+
+
+def _silent(done: int, total: int, text: str) -> None:
+    """Progress that nobody asked for."""
+
+
+def _compared(table: Dataset, study: Study, tell: Progress, command: str, where: dict[str, Any]) -> Comparison:
     loss = study.loss or LOSS_OF[table.task]
     objective = _objective(table, loss, study)
-    tell = progress or (lambda done, total, text: None)
+    _check_plane(study, table, objective)
     tell(0, 1, "finding the optimum")
     optimum = optimum_of(objective)
     yard = yardstick(objective, optimum.value, optimum.by)
     limits = limits_of(objective, optimum.w)
     n, d = objective.n, objective.model.d
-    plans = study.plans(n, d, limits)
-    runner = _Runner(objective, table, yard, limits, tell, _count(plans, study))
+    limit_of = cache(partial(limits.of, n=n))
+    plans = study.plans(n, d, limit_of)
+    runner = _Runner(objective, table, yard, None if limits.borrowed else limit_of, tell, _count(plans, study))
     entries = [runner.entry(plan, range(study.seeds)) for plan in plans]
     best = [min(kind, key=score) for kind in _kinds(entries)]
     entries += [runner.entry(e.plan, range(FRESH, FRESH + study.final_seeds), final=True) for e in best]
     entries.sort(key=lambda entry: not entry.final)
     tell(runner.done, runner.done + 1, "running the usual tools")
-    others = [_baseline(rival, objective, yard) for rival in rivals(objective)] if study.baselines else []
+    others = list(rivals(objective)) if study.baselines else []
+    entries, yard = _lowered(entries, others, objective, yard)
+    baselines = [_baseline(rival, objective, yard) for rival in others]
     amount = _amount(plans[0])
     return Comparison(
         data=table,
         objective=_about(objective, loss, study),
         budget={"kind": plans[0].budget, "amount": plans[0].amount, "text": f"{amount} a run"},
         yard=yard,
-        limits=_limits(limits, study, n),
+        limits=_limits(limits, limit_of, study, n),
         entries=entries,
-        baselines=others,
-        verdict=verdict_of(entries, others, n, amount),
-        plan={"data": _where(data, table, target, settings), "study": replace(study, loss=loss).as_dict()},
+        baselines=baselines,
+        verdict=verdict_of(entries, baselines, n, amount),
+        plan={"data": where, "study": replace(study, loss=loss, amount=plans[0].amount).as_dict()},
         command=command,
         surfaces=_surfaces(objective, [e for e in entries if e.final], study),
     )
@@ -96,23 +123,29 @@ class _Runner:
     """Runs plans on one objective, each combination of parts compiled before its clock starts."""
 
     def __init__(
-        self, objective: Any, table: Dataset, yard: Yardstick, limits: Any, tell: Progress, total: int
+        self,
+        objective: Any,
+        table: Dataset,
+        yard: Yardstick,
+        limit_of: Callable[[int], float] | None,
+        tell: Progress,
+        total: int,
     ) -> None:
-        self.objective, self.table, self.yard, self.limits = objective, table, yard, limits
+        self.objective, self.table, self.yard, self.limit_of = objective, table, yard, limit_of
         self.tell, self.total, self.done = tell, total, 0
         self.looks = int(min(10, max(1, LOOKS // objective.n)))
         self.compiled: set[tuple[Any, ...]] = set()
-        self.limit_of: dict[int, float] = {}
 
     def entry(self, plan: Plan, seeds: Iterable[int], final: bool = False) -> Entry:
-        """One setting over several seeds; batch descent has no chance in it and runs once."""
+        """One setting over several seeds; one without chance in it, as batch descent, runs once."""
         self._warm(plan)
-        size = plan.size(self.objective.n)
-        if size not in self.limit_of:
-            self.limit_of[size] = self.limits.of(size, self.objective.n)
-        seeds = list(seeds)[:1] if plan.variant == "batch" else list(seeds)
-        traces = [self._trace(replace(plan, seed=seed)) for seed in seeds]
-        return Entry(plan, traces, self.yard, self.limit_of[size], final)
+        traces = [self._trace(replace(plan, seed=seed)) for seed in list(seeds)[: None if plan.chance else 1]]
+        return Entry(plan, traces, self.yard, self._limit(plan), final)
+
+    def _limit(self, plan: Plan) -> float | None:
+        """The stable limit where it says something: of plain steps on a loss that has one."""
+        known = self.limit_of if plan.step == "plain" else None
+        return known(plan.size(self.objective.n)) if known else None
 
     def _trace(self, plan: Plan) -> Trace:
         self.tell(self.done, self.total, plan.name)
@@ -121,7 +154,7 @@ class _Runner:
         size = plan.size(self.objective.n)
         run.trace.about = {
             "name": plan.name, "variant": plan.variant, "step": plan.step, "schedule": plan.schedule, "rate": plan.rate,
-            "batch_size": size, "seed": plan.seed, "limit": self.limit_of[size], "optimum": self.yard.optimum,
+            "batch_size": size, "seed": plan.seed, "limit": self._limit(plan), "optimum": self.yard.optimum,
             "scale": self.yard.scale, "reason": run.reason, "diverged": run.diverged, "d": self.objective.model.d,
             "loss": type(self.objective.loss).__name__, "columns": list(self.table.columns),
         }  # fmt: skip
@@ -149,22 +182,23 @@ def _objective(table: Dataset, loss: str, study: Study) -> Any:
 
 def _kinds(entries: list[Entry]) -> list[list[Entry]]:
     """Entries that differ in their rate alone, together."""
-    kinds: dict[Plan, list[Entry]] = {}
+    kinds: dict[str, list[Entry]] = {}
     for entry in entries:
-        kinds.setdefault(replace(entry.plan, rate=0.0), []).append(entry)
+        kinds.setdefault(entry.plan.kind, []).append(entry)
     return list(kinds.values())
 
 
 def _count(plans: list[Plan], study: Study) -> int:
-    trial = sum(1 if plan.variant == "batch" else study.seeds for plan in plans)
-    kinds = {replace(plan, rate=0.0) for plan in plans}
-    return trial + sum(1 if plan.variant == "batch" else study.final_seeds for plan in kinds)
+    kinds = {plan.kind: plan for plan in plans}.values()
+    return sum(study.seeds if plan.chance else 1 for plan in plans) + sum(
+        study.final_seeds if plan.chance else 1 for plan in kinds
+    )
 
 
 def _baseline(rival: Rival, objective: Any, yard: Yardstick) -> Baseline:
     with np.errstate(over="ignore", invalid="ignore"):
         excess = [float(np.nan_to_num(yard.excess(objective.value(w)), nan=np.inf)) for w in rival.points]
-    close = [second for second, e in zip(rival.seconds, excess, strict=True) if e <= 0.01]
+    close = [second for second, e in zip(rival.seconds, excess, strict=True) if e <= WITHIN]
     return Baseline(
         rival.name, rival.seconds[-1], excess[-1], min(close, default=float("inf")), rival.passes, rival.note
     )  # fmt: skip
@@ -176,23 +210,24 @@ def _amount(plan: Plan) -> str:
 
 
 def _about(objective: Any, loss: str, study: Study) -> dict[str, Any]:
+    penalty = objective.penalty
+    alpha, ratio = getattr(penalty, "alpha", 0.0), getattr(penalty, "l1_ratio", float(isinstance(penalty, L1)))
     terms = {
-        "none": "",
-        "l2": f" + {study.alpha:g}·½‖w‖²",
-        "l1": f" + {study.alpha:g}·‖w‖₁",
-        "elasticnet": f" + {study.alpha:g}·({study.l1_ratio:g}·‖w‖₁ + {1 - study.l1_ratio:g}·½‖w‖²)",
+        L2: f" + {alpha:g}·½‖w‖²",
+        L1: f" + {alpha:g}·‖w‖₁",
+        ElasticNet: f" + {alpha:g}·({ratio:g}·‖w‖₁ + {1 - ratio:g}·½‖w‖²)",
     }
-    text = f"mean {loss}{terms.get(study.penalty.partition(':')[0], ' + ' + study.penalty)}, the intercept free"
-    return {"loss": loss, "penalty": study.penalty, "alpha": study.alpha, "l1_ratio": study.l1_ratio, "text": text}
+    text = f"mean {loss}{terms.get(type(penalty), '')}, the intercept free"
+    return {"loss": loss, "penalty": study.penalty, "alpha": alpha, "l1_ratio": ratio, "text": text}
 
 
-def _limits(limits: Any, study: Study, n: int) -> dict[str, Any]:
+def _limits(limits: Limits, limit_of: Callable[[int], float], study: Study, n: int) -> dict[str, Any]:
     size = min(study.batch_sizes[0], n)
     text = f"Batch descent settles below rate {limits.batch:.3g} (2/λ₁"
     text += ", at the optimum); with fewer rows a step the noise must die out too."
     if limits.borrowed:
         text = "This loss has corners and no curvature, so no limit: rates are set by that of least squares on the same rows."
-    return {"batch": limits.batch, "mini-batch": limits.of(size, n), "stochastic": limits.of(1, n),
+    return {"batch": limits.batch, "mini-batch": limit_of(size), "stochastic": limit_of(1),
             "condition": limits.condition, "text": text}  # fmt: skip
 
 
@@ -203,8 +238,35 @@ def _where(data: Any, table: Dataset, target: Any, settings: dict[str, Any]) -> 
     return {**named, **({} if target is None else {"target": target}), **kept}
 
 
+def _lowered(
+    entries: list[Entry], others: list[Rival], objective: Any, yard: Yardstick
+) -> tuple[list[Entry], Yardstick]:
+    """The same held against the lowest point that anybody found, where that is below what was taken for the optimum."""
+    walked = [loss for entry in entries for trace in entry.traces for loss in trace["loss"].tolist()]
+    found = [loss for loss in [*walked, *(objective.value(rival.points[-1]) for rival in others)] if np.isfinite(loss)]
+    lowest = min(found, default=yard.optimum)
+    if not lowest < yard.optimum - ROUNDING * yard.scale:
+        return entries, yard
+    yard = yardstick(objective, lowest, "the lowest point that any walk or tool reached")
+    for entry in entries:
+        for trace in entry.traces:
+            trace.about |= {"optimum": yard.optimum, "scale": yard.scale}
+    return [replace(entry, yard=yard) for entry in entries], yard
+
+
+def _check_plane(study: Study, table: Dataset, objective: Any) -> None:
+    """Refuse a plane over what is no parameter before the work, not after."""
+    from fallline.plane import parameter_names
+
+    trace = Trace(objective.n)
+    trace.about = {"columns": list(table.columns)}
+    for name in study.plane or ():
+        known(name, parameter_names(trace, objective.size), "parameter")
+
+
 def _surfaces(objective: Any, finals: list[Entry], study: Study) -> list[Any]:
     from fallline.plane import surface_of
 
     traces = [entry.traces[0] for entry in finals if len(entry.traces[0].points)]
-    return [surface_of(objective, traces, choose=study.plane)] if traces else []
+    plane = (study.plane[0], study.plane[1]) if study.plane else None
+    return [surface_of(objective, traces, choose=plane)] if traces else []

@@ -6,28 +6,30 @@ from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
-from scipy.stats import permutation_test, rankdata
+from scipy.stats import rankdata
 
 from fallline.comparison.result import WITHIN, Baseline, Difference, Entry, Verdict
 
 LEVEL = 0.05  # the share of comparisons of equals that may come out as a difference
-QUICKER = 0.8  # of the descent's time: what another tool must take to be called quicker, timings being noisy
+QUICKER = 0.8  # of the other's time: what one must take to be called quicker, timings being noisy
+SURE = 8  # runs that stand for one without chance in it, which would come out the same as often as one likes
+NOISE = "no more than seeds differ"
 
 
 def rank_test(a: Sequence[float], b: Sequence[float]) -> float:
-    """p-value of "a and b come from the same chance": an exact permutation test on ranks (Fisher 1935; Wilcoxon 1945).
+    """p-value of "a and b come from the same chance": the exact two-sided rank-sum test (Wilcoxon 1945).
 
-    Infinite entries (never reached) rank last and tie with each other. Exact, so that equals differ in at most 5 %.
+    Every way to deal the pooled ranks to a and b is counted, ties at their mean rank, so that equals differ in at most
+    as many cases as the level says. Infinite entries (never reached) rank last and tie with each other.
     """
-    pooled = rankdata(np.concatenate([a, b]))
-    if pooled.min() == pooled.max():
-        return 1.0
-
-    def gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return np.asarray(x.mean(axis=axis) - y.mean(axis=axis))
-
-    parts = (pooled[: len(a)], pooled[len(a) :])
-    return float(permutation_test(parts, gap, vectorized=True, n_resamples=np.inf).pvalue)
+    ranks = np.rint(2 * rankdata(np.concatenate([a, b]))).astype(int)  # doubled, so that mean ranks are whole
+    total = int(ranks.sum())
+    ways = np.zeros((len(a) + 1, total + 1))  # of choosing so many of the ranks with this sum
+    ways[0, 0] = 1.0
+    for rank in ranks.tolist():
+        ways[1:, rank:] += ways[:-1, : total + 1 - rank].copy()
+    found, chances = int(ranks[: len(a)].sum()), ways[-1] / ways[-1].sum()
+    return float(min(1.0, 2.0 * min(chances[: found + 1].sum(), chances[found:].sum())))
 
 
 def score(entry: Entry) -> tuple[float, float]:
@@ -40,129 +42,229 @@ def differences(finals: Sequence[Entry]) -> list[Difference]:
 
     All the pairs share the 5 % (Holm 1979).
     """
-    found = []
-    for a, b in itertools.combinations(finals, 2):
-        timed = min(score(a)[0], score(b)[0]) < math.inf
-        x, y = (e.reached("visits") if timed else e.excess for e in (a, b))
-        x, y = (values * (8 // len(values)) if len(values) == 1 else values for values in (x, y))
-        found.append((a, b, timed, rank_test(x, y)))
-    order = sorted(range(len(found)), key=lambda k: found[k][3])
+    pairs = list(itertools.combinations(finals, 2))
+    tried = [_test(a, b, max(1, len(pairs))) for a, b in pairs]
+    order = sorted(range(len(pairs)), key=lambda k: tried[k][1])
     real, alive = set(), True
     for place, k in enumerate(order):
-        alive = alive and found[k][3] <= LEVEL / (len(found) - place)
+        alive = alive and tried[k][1] <= LEVEL / (len(pairs) - place)
         real |= {k} if alive else set()
-    return [_difference(*pair, real=k in real) for k, pair in enumerate(found)]
+    return [_difference(a, b, *tried[k], k in real) for k, (a, b) in enumerate(pairs)]
 
 
-def _difference(a: Entry, b: Entry, timed: bool, p: float, real: bool) -> Difference:
-    better, worse = sorted((a, b), key=score)
-    what = "reached 1 % in fewer row visits" if timed else "ended nearer the optimum"
-    names = better.plan.name, worse.plan.name
-    text = (
-        f"{names[0]} {what} than {names[1]} (p = {p:.2g})."
-        if real
-        else f"{names[0]} and {names[1]} do not differ by more than seeds do (p = {p:.2g})."
-    )
-    return Difference(a.plan.name, b.plan.name, p, real, text)
+def _test(a: Entry, b: Entry, pairs: int) -> tuple[bool, float, bool]:
+    """Whether arrival is compared (or else the end), the p-value, and whether so few runs could show a difference."""
+    timed = min(score(a)[0], score(b)[0]) < math.inf and not a.yard.idle
+    x, y = (entry.reached("visits") if timed else entry.excess for entry in (a, b))
+    x, y = (values if entry.plan.chance else values[:1] * SURE for entry, values in ((a, x), (b, y)))
+    enough = 2.0 / math.comb(len(x) + len(y), len(x)) <= LEVEL / pairs
+    return timed, rank_test(x, y), enough
+
+
+def _difference(a: Entry, b: Entry, timed: bool, p: float, enough: bool, real: bool) -> Difference:
+    better, worse = (entry.plan.name for entry in sorted((a, b), key=score))
+    if real:
+        what = "came within 1 % in fewer row visits" if timed else "ended nearer the optimum"
+        text = f"{better} {what} than {worse} (p = {p:.2g})."
+    elif enough:
+        text = f"{better} and {worse} differ by {NOISE} (p = {p:.2g})."
+    else:
+        text = f"{better} and {worse}: too few seeds to tell them apart (p = {p:.2g})."
+    return Difference(a.plan.name, b.plan.name, p, real, capital(text))
 
 
 def verdict_of(entries: Sequence[Entry], baselines: Sequence[Baseline], n: int, amount: str) -> Verdict:
-    """The verdict on a comparison; entries that are final decide it."""
+    """The verdict on a comparison; entries that are final decide it. `amount` is the budget in words."""
     finals = sorted((entry for entry in entries if entry.final), key=score)
     pairs = differences(finals)
-    best = finals[0]
-    quicker = _quicker(best, baselines)
-    sentences = [_first(finals, pairs, n, amount), _diverged(entries), _tools(best, baselines, quicker)]
-    return Verdict(_headline(finals, n, amount, quicker), sentences, pairs, quicker.name if quicker else None)
+    equals = {
+        name for pair in pairs if not pair.real and finals[0].plan.name in (pair.a, pair.b) for name in (pair.a, pair.b)
+    }
+    tool = _quicker(finals, baselines)
+    situation = _situation(finals)
+    tell = {"idle": _idle, "lost": _lost, "never": _never, "reached": _reached}[situation]
+    headline, *sentences = tell(finals, entries, equals, n, amount)
+    if tool:
+        headline = f"{headline.partition(';')[0]}{', but' if situation == 'reached' else ';'} {tool.name} is the better tool here"
+    sentences += [_diverged(entries), _tools(finals, baselines, tool, amount)]
+    return Verdict(headline, sentences, pairs, tool.name if tool else None)
 
 
-def _headline(finals: Sequence[Entry], n: int, amount: str, quicker: Baseline | None) -> str:
-    best = finals[0]
-    visits = score(best)[0]
-    if visits == math.inf:
-        if median(best.excess) == math.inf:
-            return f"Every setting diverged or stayed above 1 % within {amount}"
-        return f"No setting came within 1 % of the optimum in {amount}; {best.plan.name} came nearest"
-    lead = f"{capital(best.plan.name)} came within 1 % of the optimum in {passes(visits, n)}"
-    return f"{lead}, but {quicker.name} is the better tool here" if quicker else lead
+def _situation(finals: Sequence[Entry]) -> str:
+    visits, excess = score(finals[0])
+    if finals[0].yard.idle:
+        return "idle"
+    return "reached" if visits < math.inf else "never" if excess < math.inf else "lost"
 
 
-def _first(finals: Sequence[Entry], pairs: Sequence[Difference], n: int, amount: str) -> str:
+def _reached(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
     best, *others = finals
-    visits, excess = score(best)
-    if visits == math.inf:
-        return f"Nobody came within 1 % of the optimum in {amount}: {best.plan.name} ended {percent(excess)} above it."
-    took = f"{passes(visits, n)} ({seconds(median(best.reached('seconds')))})"
-    told = f"{capital(best.plan.name)} was first within 1 % of the optimum, after {took}, the median of "
-    told += f"{len(best.traces)} seeds" if len(best.traces) > 1 else "its one run, which has no chance in it"
-    rest = []
+    first = [entry.plan.name for entry in finals if entry.plan.name in equals and score(entry)[0] < math.inf]
+    lead = capital(listed(first) if 1 < len(first) <= 3 else best.plan.name)
+    visits = score(best)[0]
+    took = f"{passes(visits, n)} over the rows"
+    headline = f"{lead} came within 1 % of the optimum{' first' if others else ''}, in {took}"
+    told = f"In row visits, {best.plan.name} was first within 1 % of the optimum, after {took}{_over(best)}"
+    if not others:
+        told = f"It took {took} and {seconds(_time(best))}{_over(best)}"
     for other in others:
-        later = score(other)[0]
-        real = any(pair.real and {pair.a, pair.b} == {best.plan.name, other.plan.name} for pair in pairs)
+        later, noise = score(other)[0], f", {NOISE}" if other.plan.name in equals else ""
         if later < math.inf:
-            rest.append(f"{other.plan.name} took {passes(later, n)}" + ("" if real else ", no more than seeds differ"))
+            told += f"; {other.plan.name} took {passes(later, n)}{noise}"
         else:
-            rest.append(f"{other.plan.name} never did in {amount}")
-    return told + ("; " + "; ".join(rest) if rest else "") + "."
+            told += f"; {other.plan.name}{_edge(other, entries)} never got there in {amount}{noise}"
+    told += "."
+    if median(best.excess) > WITHIN:
+        told += (
+            f" {capital(best.plan.name)} did not stay there: it ended {percent(median(best.excess))} above the optimum."
+        )
+    return [headline, told, *([_seconds(finals)] if others else [])]
+
+
+def _seconds(finals: Sequence[Entry]) -> str:
+    best, quickest = finals[0], min(finals, key=_time)
+    one, other = seconds(_time(quickest)), seconds(_time(best))
+    if quickest is best:
+        return f"In seconds it was first too, after {one}."
+    if _time(quickest) > QUICKER * _time(best):
+        return f"In seconds nobody was clearly first: {quickest.plan.name} took {one}, {best.plan.name} {other}."
+    return f"In seconds, {quickest.plan.name} was first, after {one} against {other} for {best.plan.name}."
+
+
+def _time(entry: Entry) -> float:
+    """Seconds to within 1 %."""
+    return median(entry.reached("seconds"))
+
+
+def _never(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
+    best, *others = finals
+    end = percent(score(best)[1])
+    told = f"{capital(best.plan.name)}{_edge(best, entries)} ended {end} above the optimum{_over(best)}"
+    for other in others:
+        noise = f", {NOISE}" if other.plan.name in equals else ""
+        excess = score(other)[1]
+        end_of = "diverged" if excess == math.inf else f"{percent(excess)} above{noise}"
+        told += f"; {other.plan.name}{_edge(other, entries)} {end_of}"
+    nearest = f"{best.plan.name} came nearest, {end} above it" if others else f"it ended {end} above it"
+    lead = "No setting" if others else capital(best.plan.name) + " never"
+    return [f"{lead} came within 1 % of the optimum in {amount}; {nearest}", told + "."]
+
+
+def _lost(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
+    lowest = min(entry.plan.rate for entry in entries)
+    return ["Every setting diverged", f"The lowest rate tried was {lowest:.3g}: try lower ones with --rate."]
+
+
+def _idle(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
+    best, yard = finals[0], finals[0].yard
+    if yard.start <= yard.optimum:
+        return [
+            "The start is the optimum of this objective: there is nothing to descend",
+            "All weights zero is as low as this loss and penalty go on this table: take another loss to learn something.",
+        ]
+    start = percent(float(yard.excess(yard.start)))
+    told = f"All weights zero is {start} above the optimum, so nobody can be first within 1 % of it"
+    told += f"; nearest in the end was {best.plan.name}, {percent(score(best)[1])} above{_over(best)}"
+    for other in finals[1:]:
+        noise = f", {NOISE}" if other.plan.name in equals else ""
+        told += f"; {other.plan.name} ended {percent(score(other)[1])} above{noise}"
+    return ["The start is within 1 % of the optimum already: there is next to nothing to learn here", told + "."]
+
+
+def _over(entry: Entry) -> str:
+    many = len(entry.traces)
+    return f", the median of {many} seeds" if many > 1 else ""
+
+
+def _edge(entry: Entry, entries: Sequence[Entry]) -> str:
+    """Whether its rate is the highest or lowest that was tried: a better one may lie beyond."""
+    rates = {other.plan.rate for other in entries if other.plan.kind == entry.plan.kind}
+    if len(rates) > 1 and entry.plan.rate in (max(rates), min(rates)):
+        return f", the {'highest' if entry.plan.rate == max(rates) else 'lowest'} rate tried,"
+    return ""
 
 
 def _diverged(entries: Sequence[Entry]) -> str:
-    lost = [entry for entry in entries if entry.diverged]
-    if not lost:
-        return "No run diverged."
     told = []
-    for variant in dict.fromkeys(entry.plan.variant for entry in lost):
-        first = min((entry for entry in lost if entry.plan.variant == variant), key=lambda entry: entry.plan.rate)
-        share = first.plan.rate / first.limit
-        told.append(f"{variant} from rate {first.plan.rate:.3g} on ({share:.2g} × its stable limit)")
-    return "Diverged: " + "; ".join(told) + "."
+    for kind in dict.fromkeys(entry.plan.kind for entry in entries if entry.diverged):
+        alike = [entry for entry in entries if entry.plan.kind == kind]
+        rate = min(entry.plan.rate for entry in alike if entry.diverged)
+        at = [entry for entry in alike if entry.plan.rate == rate]
+        lost, runs = sum(entry.diverged for entry in at), sum(len(entry.traces) for entry in at)
+        above = [entry for entry in alike if entry.plan.rate > rate]
+        text = f"{kind} {'from' if above and all(e.diverged for e in above) else 'at'} rate {rate:.3g}"
+        text += " on" if above and all(e.diverged for e in above) else ""
+        notes = [f"{lost} of {runs} runs"] if lost < runs else []
+        if at[0].limit and at[0].plan.schedule == "constant":
+            share = rate / at[0].limit
+            notes.append(
+                f"{float(f'{share:.2g}'):,g} × its stable limit"
+                + (", which holds near the optimum" if share < 1.0 else "")
+            )
+        told.append(text + (f" ({'; '.join(notes)})" if notes else ""))
+    return f"Diverged: {'; '.join(told)}." if told else "No run diverged."
 
 
-def _quicker(best: Entry, baselines: Sequence[Baseline]) -> Baseline | None:
-    ours = median(best.reached("seconds"))
+def _quicker(finals: Sequence[Entry], baselines: Sequence[Baseline]) -> Baseline | None:
+    """The quickest other tool, if it gets within 1 % clearly before every descent."""
+    if finals[0].yard.idle:
+        return None
+    ours = min(_time(entry) for entry in finals)
     able = [b for b in baselines if b.excess <= WITHIN and b.seconds_to_1pct < QUICKER * ours]
     return min(able, key=lambda baseline: baseline.seconds_to_1pct, default=None)
 
 
-def _tools(best: Entry, baselines: Sequence[Baseline], quicker: Baseline | None) -> str:
+def _tools(finals: Sequence[Entry], baselines: Sequence[Baseline], tool: Baseline | None, amount: str) -> str:
     if not baselines:
-        return "It was not held against other tools."
-    ours = median(best.reached("seconds"))
-    if quicker:
-        against = f"against {seconds(ours)}" if ours < math.inf else "which no setting did"
+        return "No other tool was run beside it."
+    ours = min(_time(entry) for entry in finals)
+    if tool:
+        end = "at the optimum" if tool.excess < 1e-6 else f"{percent(tool.excess)} above it"
+        against = (
+            f"the quickest descent took {seconds(ours)}" if ours < math.inf else f"no descent got there in {amount}"
+        )
         return (
-            f"{capital(quicker.name)} is the better tool for this table: within 1 % in "
-            f"{seconds(quicker.seconds_to_1pct)} {against}, and {percent(quicker.excess)} above the optimum at its end."
+            f"{capital(tool.name)} is the better tool for this table: it is within 1 % after "
+            f"{seconds(tool.seconds_to_1pct)} and ends {end}, where {against}."
         )
     told = []
     for baseline in baselines:
-        if baseline.seconds_to_1pct < math.inf:
+        if baseline.seconds_to_1pct < math.inf and not finals[0].yard.idle:
             told.append(f"{baseline.name} took {seconds(baseline.seconds_to_1pct)}")
         else:
             told.append(f"{baseline.name} ended {percent(baseline.excess)} above the optimum")
-    return f"No other tool was clearly quicker than its {seconds(ours)}: " + ", ".join(told) + "."
+    if finals[0].yard.idle:
+        return f"The other tools: {', '.join(told)}."
+    if ours < math.inf:
+        return f"No other tool was clearly quicker than these {seconds(ours)}: {', '.join(told)}."
+    return f"No other tool got there either: {', '.join(told)}."
 
 
 def passes(visits: float, n: int) -> str:
-    """Row visits in words."""
-    count = visits / n
-    return f"{count:.2g} passes over the rows" if count < 10 else f"{count:,.0f} passes over the rows"
+    """Row visits as passes over n rows."""
+    count = f"{visits / n:,.0f}" if visits >= 1000 * n else f"{visits / n:.3g}"
+    return f"{count} pass" if count == "1" else f"{count} passes"
 
 
 def seconds(value: float) -> str:
     """A time in words, three digits."""
     if value < 1e-3:
         return f"{value * 1e6:.3g} µs"
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:,.3g} s" if value < 1000 else f"{value:,.0f} s"
 
 
 def percent(excess: float) -> str:
-    """A relative excess in words."""
-    if excess == math.inf:
-        return "infinitely far"
+    """A relative excess in words, three digits."""
+    if not excess < 1e6:
+        return "more than a million times"
     if abs(excess) < 1e-6:
         return "0 %"
-    return f"{100 * excess:.2g} %" if excess < 10 else f"{excess:.3g} times its height"
+    return f"{100 * excess:.3g} %" if excess < 9.995 else f"{100 * excess:,.0f} %"
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def capital(text: str) -> str:

@@ -1,14 +1,19 @@
 """The compiled executor: `descent.by_hand` as machine code, for linear models."""
 
+import dis
 from typing import Any
 
 import numpy as np
 
 from fallline.averages import Last
 from fallline.descent import State, looked_at
-from fallline.kernels.sweep import rates, sweep, weights
+from fallline.kernels.sums import LinearModel
+from fallline.kernels.sweep import rates, sweep, sweep_single, weights
+from fallline.rows import Dense
 
 Array = np.ndarray[Any, Any]
+
+LARGE = 1_000_000  # entries of a table from which the leaner kernel saves more time than it takes to compile
 
 
 def compiled(
@@ -27,9 +32,23 @@ def compiled(
     rates(schedule, state.t, paces)
     weights(average, state.t, shares)
     looks = np.empty((len(looked_at(segment.length, every)), len(after.w)))
-    room = np.empty(objective.scores)
-    sweep(
-        objective.model, objective.penalty, step, segment, paces, shares, after, every or segment.length, looks, room
-    )  # fmt: skip
+    parts = objective.model, objective.penalty, step, segment, paces, shares, after, every or segment.length, looks
+    if segment.batch == 1 and suits_single(objective, step):
+        sweep_single(*parts)
+    else:
+        sweep(*parts, np.empty(objective.scores))
     mean = after.mean if averaged else after.w
     return State(after.w, after.memory, mean, state.t + segment.length, state.segments + 1), looks
+
+
+def suits_single(objective: Any, step: Any) -> bool:
+    """Whether single rows are walked by the leaner kernel: a large dense table, and a rule that allows it."""
+    rows = objective.model.rows
+    large = isinstance(rows, Dense) and rows.X.size >= LARGE and isinstance(objective.model, LinearModel)
+    return large and not reads_gradient(step)
+
+
+def reads_gradient(step: Any) -> bool:
+    """Whether the rule's `begin`, or that of a rule within it, so much as mentions the gradient."""
+    mentions = {instruction.argval for instruction in dis.get_instructions(step.begin)}
+    return "g" in mentions or any(reads_gradient(held) for held in step if hasattr(held, "begin"))

@@ -7,7 +7,7 @@ from fallline.figures import style, words
 
 LOG_BEYOND = 15.0  # the end over the earliest moment that matters; beyond it a straight axis hides the start
 EDGE = 1.5  # how far left of the first look a logarithmic axis begins
-INSIDE = 1 + 1e-6  # Plotly does not draw a marker that rounding puts outside of the frame
+INSIDE = 1 + 1e-4  # Plotly does not draw a marker that rounding, to six digits in a report, puts outside of the frame
 NAMES = {"updates": "updates", "visits": "row visits", "epochs": "passes", "seconds": "seconds"}
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from statistics import median_low
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +81,7 @@ def _reached(traces: Sequence[Trace]) -> dict[str, float] | None:
         near = np.flatnonzero(excess_of(trace) <= LEVEL)
         for axis in AXES:
             times[axis].append(float(trace[COLUMN_OF[axis]][near[0]]) if len(near) else math.inf)
-    middles = {axis: median_low(values) for axis, values in times.items()}
+    middles = {axis: median(values) for axis, values in times.items()}
     return middles if math.isfinite(middles["updates"]) else None
 
 

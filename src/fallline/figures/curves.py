@@ -90,7 +90,7 @@ def finding(bands: Sequence[Band], y: str, x: str) -> str:
         best = min(sane, key=lambda band: float(band.middle[-1]))
         left = words.percent(float(best.middle[-1]))
         time = axes.duration(x, span, first.n)
-        return f"Nothing comes within 1 % in {time}: {best.name} is closest, with {left} left"
+        return f"Nothing comes within 1 % in {time}: {best.name} is closest, {left} above the optimum"
     winner = there[0]
     text = f"{_capital(winner.name)} is within 1 % after {_reached(winner, x)}"
     if len(there) > 1:
@@ -196,7 +196,7 @@ def draw_curves(facts: CurveFacts, theme: str = "light") -> go.Figure:
         _draw_band(figure, facts, k, line, times[facts.x][k], theme)
         if line.left:
             figure.add_scatter(
-                x=times[facts.x][k][-1:], y=[facts.top], mode="markers", cliponaxis=False, showlegend=False,
+                x=times[facts.x][k][-1:], y=[_edge(facts)], mode="markers", cliponaxis=False, showlegend=False,
                 marker={"symbol": "triangle-up", "size": 10, "color": style.colour(band.variant, theme=theme)},
                 hovertemplate=f"{style.plain(band.name)} diverges<extra></extra>", meta={"curve": k, "part": "exit"},
             )  # fmt: skip
@@ -222,7 +222,7 @@ def how_to_read(facts: CurveFacts) -> str:
     parts = ["Lower is better"]
     if seeds > 1:
         parts.append(f"a line is the median of {seeds} seeds, its band holds 10 to 90 % of them")
-    if len({band.rate for band in facts.bands}) > 1:
+    if len(set(facts.levels)) > 1:
         parts.append("the stronger the colour, the larger the rate")
     if any(band.lost for band in facts.bands):
         parts.append("▲ marks where a diverged run leaves the frame")
@@ -230,6 +230,13 @@ def how_to_read(facts: CurveFacts) -> str:
     if looks > shown:
         parts.append(f"{shown} of {words.count(looks)} looks are drawn")
     return "; ".join(parts) + "."
+
+
+def _edge(facts: CurveFacts) -> float:
+    """Just inside the top of the frame."""
+    return (
+        facts.top / axes.INSIDE if facts.y == "excess" else facts.top - (axes.INSIDE - 1) * (facts.top - facts.bottom)
+    )
 
 
 def _seen(axis: axes.TimeAxis, times: list[float]) -> list[float]:
@@ -304,8 +311,7 @@ def _draw_levels(figure: go.Figure, facts: CurveFacts, theme: str) -> None:
 def _height_axis(facts: CurveFacts) -> dict[str, Any]:
     if facts.y == "excess":
         return axes.percent_axis(facts.bottom, facts.top, "excess loss over the optimum, log scale")
-    name = facts.loss.replace("_", " ")
-    title = f"objective ({name}, mean a row)" if name else "loss"
+    title = f"objective ({words.loss_name(facts.loss)}, mean a row)" if facts.loss else "loss"
     return {"title": {"text": title}, "range": [facts.bottom, facts.top]}
 
 

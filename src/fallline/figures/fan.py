@@ -18,7 +18,7 @@ LINES = 1000
 AGES = 8  # groups of lines, from the faintest to the newest
 POINTS = 2000  # data points that a screen can show
 CURVE = 33  # points of a fitted curve that is no straight line
-INVERSE_LINKS = {"log_loss": "a probability", "poisson": "a mean", "gamma": "a mean", "tweedie": "a mean"}
+CURVED = {"log loss", "poisson", "gamma", "tweedie"}  # losses whose model is no straight line in the feature
 
 
 class FanFacts(NamedTuple):
@@ -48,18 +48,18 @@ def fan_of(
     x, y = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
     path = path[np.isfinite(path).all(axis=1)]
     keep = np.unique(np.round(np.linspace(0, len(path) - 1, min(lines, len(path)))).astype(int))
-    loss = str(trace.about.get("loss", "squared_error"))
-    along = np.linspace(x.min(), x.max(), CURVE if loss in INVERSE_LINKS else 2)
+    loss = words.loss_name(str(trace.about.get("loss", "")))
+    along = np.linspace(x.min(), x.max(), CURVE if loss in CURVED else 2)
     free = path[keep, 1] if path.shape[1] == 2 else np.zeros(len(keep))
     values = _response(path[keep, :1] * along + free[:, None], loss)
-    if loss == "log_loss" and y.min() < 0:
+    if loss == "log loss" and y.min() < 0:
         y = (y + 1) / 2  # classes are −1 and +1 to the loss, 0 and 1 to a reader of probabilities
     some = np.unique(np.round(np.linspace(0, len(x) - 1, min(POINTS, len(x)))).astype(int))
     updates = trace["t"][: len(path)][keep]
     slope, height = (words.number(float(value)) for value in (path[-1, 0], free[-1]))
     many = f"{words.count(updates[-1])} updates"
     formula = f"{height} {'−' if slope.startswith('−') else '+'} {slope.lstrip('−')} × {names[0]}"
-    what = "score" if loss in INVERSE_LINKS else "line"
+    what = "score" if loss in CURVED else "line"
     return FanFacts(
         x[some], y[some], names, along, values, updates, str(trace.about.get("variant", "mini-batch")), len(x),
         f"After {many} the {what} is {formula}",
@@ -67,10 +67,10 @@ def fan_of(
 
 
 def _response(scores: Array, loss: str) -> Array:
-    if loss == "log_loss":
+    if loss == "log loss":
         answer: Array = 1.0 / (1.0 + np.exp(-np.clip(scores, -700, 700)))
         return answer
-    return np.exp(np.minimum(scores, 700)) if loss in INVERSE_LINKS else scores
+    return np.exp(np.minimum(scores, 700)) if loss in CURVED else scores
 
 
 def draw_fan(facts: FanFacts, theme: str = "light") -> go.Figure:

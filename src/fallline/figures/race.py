@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,9 +39,9 @@ def race_of(entries: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[st
     for entry in [*entries, *baselines]:
         seconds = entry.get("seconds_to_1pct")
         values = list(seconds) if isinstance(seconds, Sequence) else [seconds]
-        reached = sorted(math.inf if value is None else float(value) for value in values)
+        reached = [math.inf if value is None else float(value) for value in values]
         name = str(entry.get("name", ""))
-        if not reached or not math.isfinite(middle := reached[(len(reached) - 1) // 2]):
+        if not reached or not math.isfinite(middle := median(reached)):
             never.append(name)
             continue
         finite = [value for value in reached if math.isfinite(value)]

@@ -88,7 +88,7 @@ def draw_relief(surface: Surface, theme: str = "light") -> go.Figure:
     figure.add_surface(
         x=_rounded(surface.x), y=_rounded(surface.y), z=_rounded(surface.heights),
         surfacecolor=_rounded(_depth(surface)), colorscale=_colours(theme), showscale=False, opacity=0.94,
-        hoverinfo="skip", lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.03, "roughness": 0.9},
+        hoverinfo="skip", lighting={"ambient": 0.93, "diffuse": 0.18, "specular": 0.03, "roughness": 0.9},
         contours={"x": _mesh(surface.x, paper), "y": _mesh(surface.y, paper)},
     )  # fmt: skip
     for path in surface.paths:
@@ -105,13 +105,17 @@ def draw_relief(surface: Surface, theme: str = "light") -> go.Figure:
         hoverinfo="skip",
         marker={"size": 5, "color": [style.colour(path.variant, theme=theme) for path in surface.paths]},
     )  # fmt: skip
-    start = surface.paths[0]
+    first_look = float(_floating(surface.paths[0], surface, lift)[0])
+    places = [(*surface.start, first_look), (*surface.best, surface.lowest + lift)]
     figure.add_scatter3d(
-        x=[float(start.x[0]), surface.best[0]], y=[float(start.y[0]), surface.best[1]],
-        z=[float(_floating(start, surface, lift)[0]), surface.lowest + lift], mode="markers+text", showlegend=False,
-        text=["start", "optimum"], textposition="top center", textfont={"color": paper.ink, "size": 13},
+        **{axis: [place[k] for place in places] for k, axis in enumerate("xyz")}, mode="markers", showlegend=False,
         hoverinfo="skip", marker={"size": 5, "color": paper.ink, "symbol": ["circle-open", "cross"]},
     )  # fmt: skip
+    figure.layout.scene.annotations = [  # unlike a trace's text, these are never behind the surface
+        {"text": f"<b>{name}</b>", **dict(zip("xyz", place, strict=True)), "showarrow": False, "yshift": 16,
+         "font": {"size": 12.5, "color": paper.ink}}
+        for name, place in zip(("start", _goal(surface)), places, strict=True)
+    ]  # fmt: skip
     _animate(figure, surface, theme, flat=False)
     return figure
 
@@ -150,6 +154,10 @@ def descent(surface: Surface) -> str:
     return f"{text}, {words.listed(others)}" if others else text
 
 
+def _goal(surface: Surface) -> str:
+    return "optimum" if surface.optimum else "lowest seen"
+
+
 def _brief(paths: list[PathOnPlane]) -> list[str]:
     """The variant's name where it says enough."""
     variants = [path.variant for path in paths]
@@ -182,7 +190,7 @@ def how_to_read(surface: Surface, relief: bool = False) -> str:
             f"{words.number(surface.levels[1] / lowest)} times higher from one to the next"
         ]
         if surface.kind != "exact":
-            parts.append("what is left out is a share of the paths' squared distance from the optimum")
+            parts.append("what is left out is a share of the paths' squared distance from where the cross is")
     if surface.rows < surface.n:
         parts.append(f"heights are taken on {words.count(surface.rows)} of {words.count(surface.n)} rows")
     return "; ".join(parts) + "."
@@ -234,7 +242,7 @@ def _mesh(along: np.ndarray[Any, Any], paper: style.Paper) -> dict[str, Any]:
 
 
 def _draw_places(figure: go.Figure, surface: Surface, paper: style.Paper) -> None:
-    for name, (x, y), symbol in (("start", surface.start, "circle-open"), ("optimum", surface.best, "cross-thin")):
+    for name, (x, y), symbol in (("start", surface.start, "circle-open"), (_goal(surface), surface.best, "cross-thin")):
         figure.add_scatter(
             x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
             marker={"symbol": symbol, "size": 13, "color": paper.ink, "line": {"width": 2.2, "color": paper.ink}},

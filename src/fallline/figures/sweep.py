@@ -104,7 +104,9 @@ def _limit(by_rate: dict[float, list[Trace]]) -> float | None:
 
 
 def _left(result: Result, y: str) -> str:
-    return f"{words.percent(result.middle)} left" if y == "excess" else f"loss {words.number(result.middle)}"
+    return (
+        f"{words.percent(result.middle)} above the optimum" if y == "excess" else f"loss {words.number(result.middle)}"
+    )
 
 
 def _rates_say(series: Sequence[Series], y: str, n: int) -> str:
@@ -214,7 +216,7 @@ def _distinct_limits(series: Sequence[Series]) -> list[tuple[str, str, float]]:
 
 def _blank(facts: SweepFacts, theme: str, title: str, low: float, high: float, names: list[str], top: int) -> go.Figure:
     ticks = axes.round_numbers(low, high)
-    height = "excess loss left at the end, log scale" if facts.y == "excess" else "loss at the end, log scale"
+    height = "excess loss at the end, log scale" if facts.y == "excess" else "loss at the end, log scale"
     vertical: dict[str, Any] = axes.percent_axis(facts.bottom, facts.top, height)
     if facts.y == "loss":
         vertical |= {"ticktext": [words.number(tick) for tick in vertical["tickvals"]]}
@@ -264,7 +266,7 @@ def _draw_lost(figure: go.Figure, results: list[Result], x: list[Any], top: floa
     if not results:
         return
     figure.add_scatter(
-        x=x, y=[top] * len(results), mode="markers", showlegend=False, cliponaxis=False,
+        x=x, y=[top / axes.INSIDE] * len(results), mode="markers", showlegend=False, cliponaxis=False,
         marker={"symbol": "x-thin", "size": 10,
                 "line": {"width": 2.6, "color": [style.colour(r.variant, theme=theme) for r in results]}},
         hovertext=[style.plain(f"{r.variant} diverged at rate {words.number(r.rate)}") for r in results],

@@ -1,6 +1,7 @@
 """Numbers in sentences: three digits, with their unit."""
 
 import math
+import re
 
 POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -61,6 +62,11 @@ def times(value: float, one: str, many: str) -> str:
 def passes(value: float) -> str:
     """Passes over the rows."""
     return times(value, "pass", "passes")
+
+
+def loss_name(name: str) -> str:
+    """A loss in words, whether it is called squared_error or SquaredError."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).lower()
 
 
 def listed(parts: list[str]) -> str:

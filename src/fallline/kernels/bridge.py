@@ -6,6 +6,7 @@ for each loss with the formula inlined, and cached on disk like any other.
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from numba import njit, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
@@ -18,6 +19,17 @@ FAST = {"reassoc", "contract", "arcp", "nsz"}  # never "nnan" or "ninf": a walk 
 OPTIONS: Any = {"fastmath": FAST, "error_model": "numpy", "forceinline": True}
 
 
+class Files(IndexDataCacheFile):
+    """The files of one kernel's cache, with a name of its own for each piece of machine code.
+
+    Numba numbers them by what the index holds; two processes that read the same index would take the same number, and one
+    would run the other's code.
+    """
+
+    def _data_name(self, number: int) -> str:
+        return f"{super()._data_name(number)}.{uuid4().hex}"
+
+
 class Cache(FunctionCache):
     """Numba's disk cache, made to notice every formula that goes into a kernel.
 
@@ -28,7 +40,7 @@ class Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, source_stamp=STAMP)
+        self._cache_file = Files(self._cache_path, self._impl.filename_base, source_stamp=STAMP)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the machine code of one combination of types."""

@@ -3,13 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from fallline.kernels.bridge import compiled, stands_for
-from fallline.kernels.sums import LinearModel, row_slope
+from fallline.kernels.sums import row_slope
 from fallline.methods import at, begin, derivative, dot, gain, prox, pull, update, weight
-from fallline.rows import Dense
-from fallline.steps import ClipNorm
 
 Array = np.ndarray[Any, Any]
 
@@ -82,48 +79,11 @@ def move(penalty: Any, step: Any, g: Any, w: Any, memory: Any, t: Any, rate: Any
         remember(memory, j, numbers)
 
 
-def visit(model: Any, penalty: Any, step: Any, i: Any, w: Any, memory: Any, t: Any, rate: Any, g: Any, z: Any) -> None:
-    """One step on row i alone; g is room for its gradient."""
-
-
-@stands_for(visit)
-def _visit(model: Any, penalty: Any, step: Any, i: Any, w: Any, memory: Any, t: Any, rate: Any, g: Any, z: Any) -> Any:
-    dense = model.instance_class is LinearModel and model.types[0].instance_class is Dense
-    return _fused if dense and not looks_at_all(step) else _general
-
-
-def _general(
-    model: Any, penalty: Any, step: Any, i: Any, w: Any, memory: Any, t: Any, rate: Any, g: Any, z: Any
-) -> None:  # fmt: skip
-    g[:] = 0.0
-    row_slope(model, i, w, z, 1.0, g)
-    move(penalty, step, g, w, memory, t, rate, model.d * z.shape[0])
-
-
-def _fused(
-    model: Any, penalty: Any, step: Any, i: Any, w: Any, memory: Any, t: Any, rate: Any, g: Any, z: Any
-) -> None:  # fmt: skip
-    """The same for one score a row on a dense table, without writing the gradient down: 1.5 times as fast at d = 50."""
-    X, d = model.rows.X, model.d
-    score = dot(model.rows, i, w) + model.free * w[w.shape[0] - 1] + model.offset[i]
-    force = model.weights[i] * derivative(model.loss, model.y[i], score)
-    c = begin(step, t, g)
-    for j in range(d):
-        slope = force * X[i, j] + pull(penalty, w[j])
-        change, numbers = update(step, slope, w[j], recall(memory, j), c)
-        w[j] = prox(penalty, w[j] - rate * change, rate * gain(step, numbers, c))
-        remember(memory, j, numbers)
-    for j in range(d, w.shape[0]):
-        change, numbers = update(step, force, w[j], recall(memory, j), c)
-        w[j] -= rate * change
-        remember(memory, j, numbers)
-
-
-def looks_at_all(step: Any) -> bool:
-    """Whether the rule of this Numba type needs the whole gradient before it starts on the coordinates."""
-    return step.instance_class is ClipNorm or any(
-        looks_at_all(held) for held in step.types if isinstance(held, types.BaseNamedTuple)
-    )
+@compiled
+def blend(mean: Any, w: Any, share: Any) -> Any:
+    """mean ← the newest point's share of w and the rest of itself."""
+    for j in range(w.shape[0]):
+        mean[j] = w[j] if share == 1.0 else mean[j] + share * (w[j] - mean[j])
 
 
 @compiled
@@ -143,17 +103,44 @@ def sweep(
     for k in range(steps):
         first = k % cycle * batch
         last = min(first + batch, n)
-        if batch == 1:
-            visit(model, penalty, step, order[first], w, memory, state.t + k + 1, paces[k], g, z)
-        else:
-            g[:] = 0.0
-            for place in range(first, last):
-                row_slope(model, order[place], w, z, 1.0 / (last - first), g)
-            move(penalty, step, g, w, memory, state.t + k + 1, paces[k], penalised)
+        g[:] = 0.0
+        for place in range(first, last):
+            row_slope(model, order[place], w, z, 1.0 / (last - first), g)
+        move(penalty, step, g, w, memory, state.t + k + 1, paces[k], penalised)
         if shares.shape[0] > 0:
-            for j in range(size):
-                mean[j] = w[j] if shares[k] == 1.0 else mean[j] + shares[k] * (w[j] - mean[j])
+            blend(mean, w, shares[k])
         if (k + 1) % every == 0 or k + 1 == steps:
+            for j in range(size):
+                looks[looked, j] = mean[j] if shares.shape[0] > 0 else w[j]
+            looked += 1
+
+
+@compiled
+def sweep_single(
+    model: Any, penalty: Any, step: Any, segment: Any, paces: Any, shares: Any, state: Any, every: Any, looks: Any
+) -> Any:  # fmt: skip
+    """The same as `sweep` for steps of one row, one score a row, on a dense table: the gradient is never written down.
+
+    1.5 times as fast at 50 columns. Only for rules whose `begin` does not read the gradient.
+    """
+    w, memory, mean, order = state.w, state.memory, state.mean, segment.order
+    X, d, size, looked = model.rows.X, model.d, state.w.shape[0], 0
+    for k in range(paces.shape[0]):
+        i, rate = order[k % order.shape[0]], paces[k]
+        score = dot(model.rows, i, w) + model.free * w[size - 1] + model.offset[i]
+        force = model.weights[i] * derivative(model.loss, model.y[i], score)
+        c = begin(step, state.t + k + 1, w)
+        for j in range(d):
+            change, numbers = update(step, force * X[i, j] + pull(penalty, w[j]), w[j], recall(memory, j), c)
+            w[j] = prox(penalty, w[j] - rate * change, rate * gain(step, numbers, c))
+            remember(memory, j, numbers)
+        for j in range(d, size):
+            change, numbers = update(step, force, w[j], recall(memory, j), c)
+            w[j] -= rate * change
+            remember(memory, j, numbers)
+        if shares.shape[0] > 0:
+            blend(mean, w, shares[k])
+        if (k + 1) % every == 0 or k + 1 == paces.shape[0]:
             for j in range(size):
                 looks[looked, j] = mean[j] if shares.shape[0] > 0 else w[j]
             looked += 1

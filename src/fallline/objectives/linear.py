@@ -103,7 +103,10 @@ class Linear(RowObjective):
 
 def column(values: Any, n: int, name: str) -> Array:
     """`values` as n floats, or an InputError that names the first that is none."""
-    out = np.ascontiguousarray(values, dtype=float)
+    try:
+        out = np.ascontiguousarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} holds what is no number ({error}): code it as numbers first.") from error
     if out.shape != (n,):
         raise InputError(f"{name} has shape {out.shape} where X has {n} rows: it must have shape ({n},).")
     if not np.isfinite(out).all():

@@ -45,6 +45,9 @@ class SoftmaxRegression(RowObjective):
         offsets = np.zeros(shape) if offset is None else np.ascontiguousarray(offset, dtype=float)
         if offsets.shape != shape:
             raise InputError(f"offset has shape {offsets.shape}: it must have one number a row and class, {shape}.")
+        if not np.isfinite(offsets).all():
+            row, k = np.argwhere(~np.isfinite(offsets))[0]
+            raise InputError(f"offset in row {row}, class {k} is {offsets[row, k]}: it must be a finite number.")
         self.loss = Softmax()
         self.intercept = intercept
         model = SoftmaxModel(rows, codes, weights_of(weights, n), offsets, self.classes, d)

@@ -38,7 +38,12 @@ class Limits(NamedTuple):
 
     @property
     def condition(self) -> float:
-        """λ₁ over the smallest eigenvalue above rounding: how many times slower the slowest direction is."""
+        """λ₁ over the smallest eigenvalue above rounding: how many times slower the slowest direction is.
+
+        NaN where the table is too wide for more than λ₁.
+        """
+        if np.isnan(self.values[0]):
+            return float("nan")
         live = self.values[self.values > self.values[-1] * 1e-13]
         return float(live[-1] / live[0])
 
@@ -106,7 +111,7 @@ def _gather(objective: Any, chosen: Array) -> Array:
 
 
 def _largest(objective: Any, w: Array) -> Array:
-    """The largest eigenvalue alone, by power iteration on differences of gradients."""
+    """The largest eigenvalue, by power iteration on differences of gradients; NaN stands for the others."""
     v = np.random.default_rng(0).standard_normal(objective.size)
     largest = 0.0
     for _ in range(ROUNDS):
@@ -114,4 +119,4 @@ def _largest(objective: Any, w: Array) -> Array:
         h = 1e-4 * max(1.0, float(np.linalg.norm(w)))
         v = (objective.gradient(w + h * v) - objective.gradient(w - h * v)) / (2 * h)
         largest = float(np.linalg.norm(v))
-    return np.array([largest])
+    return np.array([np.nan, largest])

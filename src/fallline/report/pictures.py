@@ -38,7 +38,18 @@ def height_of(traces: Sequence[Trace]) -> str:
     return "excess" if all(trace.about.get("optimum") is not None for trace in traces) else "loss"
 
 
-def leaders(groups: Mapping[str, list[Trace]], y: str) -> dict[str, list[Trace]]:
+def finals_of(traces: Sequence[Trace], summary: Mapping[str, Any]) -> list[Trace]:
+    """The runs of settings that were run again on fresh seeds, which a verdict rests on; none where there are none."""
+    known = {
+        (entry.get("name"), seed)
+        for entry in summary.get("entries") or []
+        if entry.get("final") and isinstance(entry.get("seeds"), Sequence)
+        for seed in entry["seeds"]
+    }
+    return [trace for trace in traces if (trace.about.get("name"), trace.about.get("seed")) in known]
+
+
+def leaders(groups: Mapping[str, list[Trace]], y: str, lost_only: bool = False) -> dict[str, list[Trace]]:
     """The best setting of every variant, and the smallest rate at which one diverges: what a verdict is about."""
     bands = [(name, band_of(name, runs, y)) for name, runs in groups.items()]
     chosen = []
@@ -46,7 +57,7 @@ def leaders(groups: Mapping[str, list[Trace]], y: str) -> dict[str, list[Trace]]
         own = [(name, band) for name, band in bands if band.variant == variant]
         sane = [pair for pair in own if not pair[1].lost]
         lost = [pair for pair in own if pair[1].lost]
-        chosen += [min(sane, key=lambda pair: _merit(pair[1]))[0]] if sane else []
+        chosen += [min(sane, key=lambda pair: _merit(pair[1]))[0]] if sane and not lost_only else []
         chosen += [min(lost, key=lambda pair: pair[1].rate or 0.0)[0]] if lost else []
     return {name: groups[name] for name in chosen}
 
@@ -66,25 +77,28 @@ def pictures_of(
     """Every picture of the report, drawn for light paper; curves have at most `shown` points."""
     drawn: list[tuple[str, Any]] = []
     if traces:
-        groups, y = groups_of(traces), height_of(traces)
-        best = leaders(groups, y)
+        y, finals = height_of(traces), finals_of(traces, summary)
+        tried = [trace for trace in traces if id(trace) not in set(map(id, finals))] or list(traces)
+        groups = groups_of(tried)
+        best = {**leaders(groups, y, lost_only=bool(finals)), **groups_of(finals)}
         drawn.append(("lead", figures.draw_curves(figures.curves_of(best, y=y, shown=shown))))
         sane = {name: runs for name, runs in best.items() if not all(map(ran_away, runs))}
         if y != "loss" and sane:
             drawn.append(("curve-loss", figures.draw_curves(figures.curves_of(sane, y="loss", shown=shown))))
-        for k, variant in enumerate(dict.fromkeys(str(trace.about.get("variant", "")) for trace in traces)):
+        for k, variant in enumerate(dict.fromkeys(str(trace.about.get("variant", "")) for trace in tried)):
             own = {name: runs for name, runs in groups.items() if runs[0].about.get("variant", "") == variant}
             if len(own) > 1:
                 drawn.append((f"curve-{k}", figures.draw_curves(figures.curves_of(own, y=y, shown=shown))))
-        if len({trace.about.get("rate") for trace in traces}) > 1:
-            drawn.append(("rates", figures.draw_sweep(figures.sweep_of(traces))))
-        if len({trace.about.get("batch_size") for trace in traces}) > 1:
-            drawn.append(("sizes", figures.draw_batch_sweep(figures.batch_sweep_of(traces))))
+        if len({trace.about.get("rate") for trace in tried}) > 1:
+            drawn.append(("rates", figures.draw_sweep(figures.sweep_of(tried))))
+        if len({trace.about.get("batch_size") for trace in tried}) > 1:
+            drawn.append(("sizes", figures.draw_batch_sweep(figures.batch_sweep_of(tried))))
     for k, surface in enumerate(surfaces):
         drawn.append((f"surface-{k}-flat", figures.draw_surface(surface)))
         drawn.append((f"surface-{k}-relief", figures.draw_relief(surface)))
     if summary.get("baselines"):
-        race = figures.race_of(summary.get("entries", []), summary["baselines"])
+        entries = summary.get("entries") or []
+        race = figures.race_of([one for one in entries if one.get("final")] or entries, summary["baselines"])
         drawn += [("race", figures.draw_race(race))] if race.runners else []
     drawn += [(f"extra-{k}", figure) for k, (_, figure) in enumerate(extra)]
     return [_picture(key, figure) for key, figure in drawn]

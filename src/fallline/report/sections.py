@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from statistics import median_low
+from statistics import median
 from typing import Any
 
 from fallline.figures import style, words
 from fallline.report.pictures import Picture
 
+TASKS = {"binary": "two classes", "multiclass": "several classes"}
 FIRST = 8  # settings that a reader sees before opening anything
 
 
@@ -20,10 +21,12 @@ def text(value: Any) -> str:
 def verdict(summary: Mapping[str, Any]) -> str:
     """The headline and three sentences, and a better tool where there is one."""
     found = summary.get("verdict") or {}
-    sentences = "".join(f"<p>{text(sentence)}</p>" for sentence in found.get("sentences", []))
+    sentences = "".join(f"<p>{text(style.together(str(sentence)))}</p>" for sentence in found.get("sentences", []))
     tool = found.get("better_tool")
-    better = f'<p class="tool"><strong>A better tool here:</strong> {text(tool)}</p>' if tool else ""
-    headline = text(found.get("headline", "A comparison of gradient descents"))
+    better = (
+        f'<p class="tool"><strong>A better tool here:</strong> {text(style.together(str(tool)))}</p>' if tool else ""
+    )
+    headline = text(style.together(str(found.get("headline", "A comparison of gradient descents"))))
     return f'<h1>{headline}</h1><div class="lead">{sentences}</div>{better}'
 
 
@@ -35,7 +38,9 @@ def strip(summary: Mapping[str, Any]) -> str:
     if data.get("n"):
         parts.append(("table", f"{words.count(data['n'])} rows × {words.count(data.get('d'))} columns"))
     if data.get("task"):
-        parts.append(("task", f"{data['task']} of {data['target']}" if data.get("target") else data["task"]))
+        parts.append(("task", TASKS.get(str(data["task"]), data["task"])))
+    if data.get("target"):
+        parts.append(("target", data["target"]))
     if (summary.get("objective") or {}).get("text"):
         parts.append(("objective", summary["objective"]["text"]))
     if (summary.get("budget") or {}).get("text"):
@@ -91,6 +96,9 @@ def standings(summary: Mapping[str, Any]) -> str:
         return ""
     n = (summary.get("data") or {}).get("n") or 1
     entries.sort(key=lambda entry: (_middle(entry.get("visits_to_1pct")), _middle(entry.get("excess"))))
+    finals = [entry for entry in entries if entry.get("final")]
+    shown = len(finals) or FIRST
+    entries = finals + [entry for entry in entries if not entry.get("final")]
     rows = []
     for entry in entries:
         visits, seconds = _middle(entry.get("visits_to_1pct")), _middle(entry.get("seconds_to_1pct"))
@@ -105,10 +113,11 @@ def standings(summary: Mapping[str, Any]) -> str:
                 f'<strong class="alarm">{entry["diverged"]} of {seeds}</strong>' if entry.get("diverged") else "none",
             ]
         )  # fmt: skip
-    heads = ["setting", "rate", "row visits to 1 %", "seconds to 1 %", "left at the end", "seeds diverged"]
-    first = table(heads, rows[:FIRST], "Who came within 1 % of the optimum first (medians over seeds)")
-    rest = table(heads, rows[FIRST:], "") if len(rows) > FIRST else ""
-    return first + details("others", f"The other {len(rows) - FIRST} settings", "later, or never", rest)
+    heads = ["setting", "rate", "row visits to 1 %", "seconds to 1 %", "above the optimum at the end", "seeds diverged"]
+    first = table(heads, rows[:shown], "Who came within 1 % of the optimum first (medians over seeds)")
+    rest = table(heads, rows[shown:], "") if len(rows) > shown else ""
+    note = "the rates tried before the best were run again on fresh seeds" if finals else "later, or never"
+    return first + details("others", words.times(len(rows) - shown, "other setting", "other settings"), note, rest)
 
 
 def _visits(visits: float, n: int) -> str:
@@ -127,9 +136,9 @@ def _class(variant: Any) -> str:
 
 
 def _middle(values: Any) -> float:
-    """The lower median; None stands for never."""
+    """The median; None stands for never."""
     some = [math.inf if value is None or math.isnan(value) else float(value) for value in values or []]
-    return median_low(some) if some else math.inf
+    return median(some) if some else math.inf
 
 
 def _rate(entry: Mapping[str, Any]) -> str:
@@ -142,7 +151,7 @@ def _excess(values: Any) -> str:
     known = sorted(float(value) for value in values or [] if value is not None and math.isfinite(value))
     if not known:
         return "–"
-    middle = text(words.percent(median_low(known)))
+    middle = text(words.percent(median(known)))
     if len(known) == 1:
         return middle
     return f"{middle} <small>({text(words.percent(known[0]))} to {text(words.percent(known[-1]))})</small>"
@@ -181,7 +190,7 @@ def baselines(summary: Mapping[str, Any]) -> str:
         ]
         for found in summary.get("baselines") or []
     ]
-    heads = ["tool", "seconds in all", "seconds to 1 %", "left at the end", "passes", "note"]
+    heads = ["tool", "seconds in all", "seconds to 1 %", "above the optimum", "passes", "note"]
     return table(heads, rows, "The usual tools on the same objective") if rows else ""
 
 

@@ -1,0 +1,86 @@
+"""Gradient descent whose step length is searched for: Armijo's rule, with the penalty's proximal step."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fallline.descent import State
+from fallline.executors import terms
+from fallline.executors.passing import Passing
+from fallline.samplers import Batch
+
+Array = np.ndarray[Any, Any]
+
+PROBE = 1e-6  # of the size of w: how far the gradient is looked at to guess the first step
+SHORTENINGS = 60  # halvings at most; shorter steps change nothing
+ROUNDING = 1e-15  # of the height: a rise by less is no rise
+
+
+class Armijo(NamedTuple):
+    """Gradient descent that shortens each step until it pays, and tries a longer one next (Armijo 1966).
+
+    A step to u = prox(w − rate·g, rate) is taken when F(u) ≤ F(w) − sufficient/rate·‖u − w‖², which without an L1 share is
+    Armijo's F(w) − sufficient·rate·‖g‖². Needs all rows a step, and no rate; `growth` is by how much each search begins longer
+    than the last one ended. The trace's visits count one pass a step; each length tried adds one.
+    """
+
+    sufficient: float = 0.25
+    shrink: float = 0.5
+    growth: float = 2.0
+
+    def sampler(self, seed: int = 0) -> Batch:
+        """The rows that it is meant for."""
+        return Batch()
+
+    def rate(self, objective: Any) -> float:
+        """1: it takes none."""
+        return 1.0
+
+    def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
+        """The length to be tried first."""
+        terms.smooth_loss(objective, "Armijo")
+        return (np.array([first_length(objective, w)]),)
+
+    def __call__(
+        self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
+    ) -> tuple[State, Array]:
+        """Walk one segment (see descent.by_hand)."""
+        terms.own_step(step, "Armijo")
+        terms.own_rate(schedule, state, "Armijo")
+        terms.every_row(objective, segment, "Armijo")
+        passing = Passing(state, segment, average, every)
+        w, rate = state.w, float(state.memory[0][0])
+        height = objective.value(w)
+        for _ in range(segment.length):
+            g = objective.gradient(w, slice(None))
+            w, height, taken = shortened(objective, w, g, rate, height, self.sufficient, self.shrink)
+            rate = self.growth * taken if taken > 0.0 else rate
+            passing.note(w)
+        return passing.end(w, np.array([rate]))
+
+
+def shortened(
+    objective: Any, w: Array, g: Array, rate: float, height: float, sufficient: float, shrink: float
+) -> tuple[Array, float, float]:
+    """The first point of w − rate·g, rate·shrink, … that is below `height` by enough; its height, and the rate it took.
+
+    Where none is, w itself and 0: w is the optimum to rounding.
+    """
+    for _ in range(SHORTENINGS):
+        new = objective.prox(w - rate * g, rate)
+        value = objective.value(new)
+        if value <= height - sufficient / rate * float((new - w) @ (new - w)) + ROUNDING * abs(height):
+            return new, value, rate
+        rate *= shrink
+    return w, objective.value(w), 0.0
+
+
+def first_length(objective: Any, w: Array) -> float:
+    """One over the curvature along the gradient at w, from how the gradient changes on a tiny step; 1 where it does not."""
+    g = objective.gradient(w, slice(None))
+    length = float(np.linalg.norm(g))
+    if not 0.0 < length < np.inf:
+        return 1.0
+    tiny = PROBE * max(1.0, float(np.linalg.norm(w))) / length
+    turned = float(np.linalg.norm(objective.gradient(w - tiny * g, slice(None)) - g))
+    return tiny * length / turned if turned > 0.0 else 1.0

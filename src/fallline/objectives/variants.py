@@ -1,0 +1,40 @@
+"""The same objective with one thing different: another loss, or a part of its rows. The table is not copied."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fallline.rows import CSR, Dense, table
+
+Array = np.ndarray[Any, Any]
+
+
+def with_loss(objective: Any, loss: Any) -> Any:
+    """The same rows and penalty under another loss."""
+    other = copy.copy(objective)
+    other.loss, other.model = loss, objective.model._replace(loss=loss)
+    return other
+
+
+def subset(objective: Any, rows: Array, shares: Array | None = None) -> Any:
+    """The objective over those rows alone, copied out; `shares` multiply their weights, which then get mean one again."""
+    model = objective.model
+    weights = model.weights[rows] if shares is None else model.weights[rows] * shares
+    whole = weights.sum()
+    other = copy.copy(objective)
+    other.model = model._replace(
+        rows=gathered(model.rows, rows),
+        y=model.y[rows],
+        weights=weights * (len(rows) / whole) if whole > 0 else weights,
+        offset=model.offset[rows],
+    )
+    return other
+
+
+def gathered(rows: Any, chosen: Array) -> Any:
+    """Those rows of a table, as a table."""
+    if isinstance(rows, CSR):
+        return table(sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())[chosen])
+    return Dense(rows.X[chosen])
