@@ -8,7 +8,7 @@ import numpy as np
 from fallline.averages import Last
 from fallline.nouns import Average, Objective, Schedule, StepRule, StoppingRule
 from fallline.samplers import Segment
-from fallline.trace import Trace
+from fallline.trace import Readings, Trace
 
 Array = np.ndarray[Any, Any]
 
@@ -87,7 +87,8 @@ def descend(
     `start` is a point, or a Run to go on with: 10 segments and then 10 more are the same bits as 20. `every` looks
     more often than at the ends of segments: after so many steps. `gauges` are extra columns of the trace. The walk of a
     segment is done by `advance`; the slow and obvious `by_hand` unless told otherwise. An executor that remembers more
-    than a step rule does (a line search, a table of gradients) has a method `start(objective, w)` for its first memory.
+    than a step rule does (a line search, a table of gradients) has a method `start(objective, w)` for its first memory; one
+    that knows more of a point than where it is (its loss, how far it is from the optimum) has `readings(state)`.
     """
     state, trace = _begin(objective, step, advance, start, (*stop.gauges(), *gauges))
     while not (reason := trace.broken() or stop.reason(trace)):
@@ -98,8 +99,14 @@ def descend(
             segment = sampler.segment(objective.n, before.segments).first(room)
             state, looks = advance(objective, before, segment, step, pace, average, every)
         steps = looked_at(segment.length, every)
-        trace.note(objective, before.mean, looks, steps, segment.visits(steps), rate=pace.at(state.t))
+        known = readings(advance, state)
+        trace.note(objective, before.mean, looks, steps, segment.visits(steps), pace.at(state.t), known)
     return Run(state, trace, reason)
+
+
+def readings(advance: Any, state: State) -> Readings:
+    """What the executor knows of the state beside its point, as numbers for the trace's columns."""
+    return advance.readings(state) if hasattr(advance, "readings") else {}
 
 
 def looked_at(count: int, every: int) -> Array:
@@ -116,5 +123,6 @@ def _begin(
     w = np.array(objective.start() if start is None else start, dtype=float)
     memory = advance.start(objective, w) if hasattr(advance, "start") else step.start(w)
     trace = Trace(objective.n, gauges)
-    trace.begin(objective, w)
-    return State(w, memory, w, t=0, segments=0), trace
+    state = State(w, memory, w, t=0, segments=0)
+    trace.begin(objective, w, readings(advance, state))
+    return state, trace

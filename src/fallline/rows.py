@@ -74,7 +74,7 @@ def table(X: Any) -> Rows:
     if X.ndim != 2:
         raise InputError(f"X has {X.ndim} dimension(s) where a table has two, rows and columns: try X.reshape(-1, 1).")
     if X.shape[0] == 0 or X.shape[1] == 0:
-        raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it needs at least one of each.")
+        raise InputError(f"X has no {'columns' if X.shape[0] else 'rows'} (its shape is {X.shape}): give at least one.")
     X = np.ascontiguousarray(_floating(X))
     _finite(X.reshape(-1), lambda k: divmod(k, X.shape[1]))
     return Dense(X)

@@ -98,4 +98,32 @@ class InOrder(NamedTuple):
         return Segment(np.arange(n), min(self.batch, n), -(-n // min(self.batch, n)))
 
 
+class Sketch(NamedTuple):
+    """A few random rows first, to learn the curvature from, and then all rows: for solvers that precondition by a sketch.
+
+    rows: how many are sketched at first. A segment is one step on all rows; every `passes` segments it begins with a
+    sketch, each from `growth` times as many rows as the last, so that a poor sketch is soon a better one. Where that
+    would be all rows, every segment begins with all of them: exact Newton steps.
+    """
+
+    rows: int = 10_000
+    passes: int = 4
+    growth: int = 4
+    seed: int = 0
+
+    def size(self, n: int) -> int:
+        return n
+
+    def segment(self, n: int, segments: int) -> Segment:
+        stage, late = divmod(segments, self.passes)
+        rows = self.rows * self.growth**stage
+        if rows >= n:
+            sketch = np.arange(n)
+        elif late:
+            return Segment(np.arange(n), n, 1)
+        else:
+            sketch = np.random.default_rng((self.seed, segments)).choice(n, rows, replace=False)
+        return Segment(np.concatenate([sketch, np.arange(n)]), n + len(sketch), 1)
+
+
 SAMPLERS = {"batch": Batch, "shuffled": Shuffled, "with_replacement": WithReplacement, "in_order": InOrder}

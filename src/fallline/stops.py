@@ -14,6 +14,9 @@ from fallline.gauges import GradientNorm as GradientNormGauge
 from fallline.gauges import Validation
 from fallline.trace import Trace
 
+START_SHARE = 1e-3  # of the start's loss: the least that excess is measured against
+STUCK = 2  # segments in a row without a step
+
 
 class Updates(NamedTuple):
     """After so many updates (steps)."""
@@ -185,6 +188,58 @@ class Diverged(NamedTuple):
         if loss <= first + self.factor * size:
             return ""
         return f"diverged: the loss grew from {first:.3g} to {loss:.3g} by update {trace.last('t'):,}"
+
+    def room(self, trace: Trace, batch: int) -> float:
+        return math.inf
+
+    def gauges(self) -> Sequence[Any]:
+        return ()
+
+
+class Excess(NamedTuple):
+    """When the executor's estimate of the excess over the optimum is at most `tol` of the loss; or when no step descends any more.
+
+    Only for executors that read their excess (see descent.descend). The share is of the loss above `floor`, the loss of a
+    model that predicts every row perfectly, and of no less than a thousandth of where the walk started: a perfect fit need
+    not be made more perfect (docs/decisions/0004).
+    """
+
+    tol: float = 1e-4
+    floor: float = 0.0
+
+    def reason(self, trace: Trace) -> str:
+        excess, losses = trace.last("excess"), trace.columns["loss"]
+        share = excess / max(losses[-1] - self.floor, START_SHARE * (losses[0] - self.floor), 1e-300)
+        if share <= self.tol:
+            return f"the estimated excess over the optimum, {share:.2g} of the loss, is at most {self.tol:g}"
+        lengths = trace.columns["length"][-STUCK:]
+        if len(lengths) == STUCK and not any(lengths):
+            return f"no step descends any more in floating point; the estimated excess is {share:.2g} of the loss"
+        return ""
+
+    def room(self, trace: Trace, batch: int) -> float:
+        return math.inf
+
+    def gauges(self) -> Sequence[Any]:
+        return ()
+
+
+class Separable(NamedTuple):
+    """When so low a loss shows that the fit has no optimum: with classes told apart and nothing penalised, it falls for ever.
+
+    bound: the mean loss below which every row is on its right side; for the logistic loss and softmax log 2 times the smallest
+    weight over the number of rows (Albert & Anderson 1984 name the case).
+    """
+
+    bound: float
+
+    def reason(self, trace: Trace) -> str:
+        if trace.last("loss") >= self.bound:
+            return ""
+        return (
+            "the classes are separable and nothing is penalised, so there is no optimum: the loss falls toward 0 as w grows; "
+            "add a penalty"
+        )
 
     def room(self, trace: Trace, batch: int) -> float:
         return math.inf

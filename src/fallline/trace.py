@@ -9,16 +9,17 @@
 | rate | the schedule's rate at the last step | |
 | move, size | length of what the segment changed, and of the point | |
 
-Gauges add columns. `path` keeps the points themselves.
+Gauges add columns, and so does an executor that has `readings` to offer. `path` keeps the points themselves.
 """
 
 import io
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zipfile import BadZipFile
 
@@ -28,6 +29,7 @@ from fallline.errors import InputError
 from fallline.files import write_whole
 
 Array = np.ndarray[Any, Any]
+Readings = Mapping[str, float]
 
 COLUMNS = ("t", "visits", "seconds", "loss", "rate", "move", "size")
 PATH_LIMIT = 4_000_000  # numbers; a path beyond 32 MB is not kept
@@ -73,23 +75,35 @@ class Trace:
         yield
         self._walked = time.perf_counter() - start
 
-    def begin(self, objective: Any, w: Array) -> None:
+    def begin(self, objective: Any, w: Array, readings: Readings = MappingProxyType({})) -> None:
         """Note the start."""
         self._walked = 0.0
-        self._note(objective, w[None], np.zeros(1, int), np.zeros(1, int), math.nan, 0.0)
+        self._note(objective, w[None], np.zeros(1, int), np.zeros(1, int), math.nan, 0.0, readings)
 
-    def note(self, objective: Any, before: Array, looks: Array, steps: Array, visits: Array, rate: float) -> None:
-        """Note the points `looks` (k, size), seen `steps` and `visits` after the last note; the last ends the segment."""
+    def note(
+        self, objective: Any, before: Array, looks: Array, steps: Array, visits: Array, rate: float,
+        readings: Readings = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """Note the points `looks` (k, size), seen `steps` and `visits` after the last note; the last ends the segment.
+
+        readings: what the executor knows at the last of them, as columns. A loss that it knows is not computed again, and
+        visits that it counted itself stand for those of the segment.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             move = float(np.linalg.norm(looks[-1] - before))
-        self._note(objective, looks, steps, visits, rate, move)
+        visits = visits if "visits" not in readings else np.append(visits[:-1], round(readings["visits"]))
+        self._note(objective, looks, steps, visits, rate, move, readings)
 
-    def _note(self, objective: Any, looks: Array, steps: Array, visits: Array, rate: float, move: float) -> None:
-        many = len(looks)
+    def _note(
+        self, objective: Any, looks: Array, steps: Array, visits: Array, rate: float, move: float, readings: Readings
+    ) -> None:
+        many, earlier = len(looks), len(self)
         t, seen, seconds = (self.last(name) if len(self) else 0 for name in ("t", "visits", "seconds"))
         columns = self.columns
         with np.errstate(over="ignore", invalid="ignore"):  # `broken` names a walk that runs away
-            columns["loss"].extend(objective.values(looks).tolist())
+            unknown = looks[:-1] if "loss" in readings else looks
+            columns["loss"].extend(objective.values(unknown).tolist() if len(unknown) else [])
+            columns["loss"].extend([readings["loss"]] if "loss" in readings else [])
             columns["size"].extend(np.linalg.norm(looks, axis=1).tolist())
             for name, gauge in self.gauges.items():
                 columns[name].extend(gauge.read(objective, w) for w in looks)
@@ -99,8 +113,10 @@ class Trace:
         columns["seconds"].extend((seconds + share * self._walked).tolist())
         columns["rate"].extend([rate] * many)
         columns["move"].extend([move] * many)
-        for name in columns.keys() - {*COLUMNS, *self.gauges}:  # of a loaded trace, whose gauges are not at hand
-            columns[name].extend([math.nan] * many)
+        for name in readings.keys() - columns.keys():
+            columns[name] = [math.nan] * earlier
+        for name in columns.keys() - {*COLUMNS, *self.gauges}:  # known at a segment's end only, or to an executor or
+            columns[name].extend([math.nan] * (many - 1) + [readings.get(name, math.nan)])  # a gauge that is gone
         if looks.shape[1] * len(self) <= PATH_LIMIT:
             self.points.extend(looks)
         else:

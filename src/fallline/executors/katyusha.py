@@ -34,6 +34,7 @@ class Katyusha(NamedTuple):
 
     def rate(self, objective: Any) -> float:
         """1/L, L the largest row's smoothness."""
+        terms.smooth_loss(objective, "Katyusha")
         return 1.0 / float(row_smoothness(objective, "Katyusha").max())
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:

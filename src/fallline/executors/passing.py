@@ -44,7 +44,8 @@ class Passing:
     def __init__(self, state: State, segment: Any, average: Any, every: int) -> None:
         self.before, self.average, self.length = state, average, segment.length
         self.due = set(looked_at(segment.length, every).tolist())
-        self.mean, self.looks, self.k = state.mean, [], 0
+        self.mean, self.k = state.mean, 0
+        self.looks: list[Array] = []
 
     def note(self, w: Array) -> None:
         """The point after the next step."""

@@ -12,20 +12,21 @@ from fallline.samplers import Batch
 
 Array = np.ndarray[Any, Any]
 
-GROWTH, SHRINK = 1.5, 0.9  # of the estimate, when a step gets there and when none does
+GROWTH, SHRINK = 1.5, 0.7  # of the estimate, when a step gets half-way to it and when none does
 
 
 class Polyak(NamedTuple):
     """rate·(F(w) − F*)/‖g‖²: (sub)gradient descent that needs the lowest height instead of a rate (Polyak 1969).
 
-    lowest: F*, where it is known: 0 where a model can fit perfectly. Left out, it is estimated: F* is taken to be `ahead`
-    below the best height so far, and `ahead` grows by half when a step gets there and shrinks by a tenth when none of the
-    last `patience` did (the dynamic rule of Bertsekas 2015, eq. 3.22). Losses with corners, smooth penalties. Needs all rows
-    a step. The rate is a factor between 0 and 2.
+    lowest: F*, where it is known, such as 0 where a model can fit perfectly. Left out, it is estimated: F* is taken to lie
+    `ahead` below the best height so far; `ahead` grows by half when a step gets half-way there, and falls by 0.7 when none of
+    the last `patience` did (a dynamic step size, Bertsekas 2015, §3.2). Losses with corners, smooth penalties. Needs all rows
+    a step. The rate is a factor between 0 and 2. Answers with the best point so far. The trace's visits count one pass a step
+    for two.
     """
 
     lowest: float = math.nan
-    patience: int = 1
+    patience: int = 3
 
     def sampler(self, seed: int = 0) -> Batch:
         """The rows that it is meant for."""
@@ -36,7 +37,7 @@ class Polyak(NamedTuple):
         return 1.0
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The best height so far, how far below it F* is taken to be, and steps since that was reached."""
+        """The best height so far, how far below it F* is taken to lie, and steps since that was half reached."""
         terms.no_prox(objective, "Polyak")
         height = objective.value(w)
         return (np.array([height, 0.5 * abs(height) or 1.0, 0.0]),)
@@ -46,20 +47,25 @@ class Polyak(NamedTuple):
     ) -> tuple[State, Array]:
         """Walk one segment (see descent.by_hand)."""
         terms.own_step(step, "Polyak")
+        terms.own_average(average, "Polyak")
         terms.every_row(objective, segment, "Polyak")
         passing = Passing(state, segment, average, every)
-        w, (best, ahead, waited) = state.w, state.memory[0].tolist()
+        w, point, (best, ahead, waited) = state.w, state.mean, state.memory[0].tolist()
+        height = objective.value(w)
         for k in range(1, segment.length + 1):
-            height, g = objective.value(w), objective.gradient(w, slice(None))
-            if height <= best - ahead:
-                ahead, waited = GROWTH * ahead, 0.0
-            elif waited >= self.patience:
-                ahead, waited = SHRINK * ahead, 0.0
-            best = min(best, height)
+            g = objective.gradient(w, slice(None))
             target = best - ahead if math.isnan(self.lowest) else self.lowest
             square = float(g @ g)
             if square > 0.0:
                 w = w - schedule.at(state.t + k) * max(height - target, 0.0) / square * g
-            waited += 1.0
-            passing.note(w)
+            height = objective.value(w)
+            if height <= best - 0.5 * ahead:
+                ahead, waited = GROWTH * ahead, 0.0
+            elif waited + 1.0 >= self.patience:
+                ahead, waited = SHRINK * ahead, 0.0
+            else:
+                waited += 1.0
+            if height < best:
+                best, point = height, w
+            passing.note(point)
         return passing.end(w, np.array([best, ahead, waited]))

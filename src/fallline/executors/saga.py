@@ -28,6 +28,7 @@ class SAGA(NamedTuple):
 
     def rate(self, objective: Any) -> float:
         """1/(2L + min(2nμ, L)), L the largest row's smoothness and μ the L2 share: between 1/(3L) and 1/(2(L + nμ))."""
+        terms.smooth_loss(objective, "SAGA")
         largest = float(row_smoothness(objective, "SAGA").max())
         return 1.0 / (2.0 * largest + min(2.0 * objective.n * ridge(objective), largest))
 
@@ -44,6 +45,7 @@ class SAGA(NamedTuple):
         terms.own_step(step, "SAGA")
         terms.one_row(segment, "SAGA")
         walk = walk_of(state, segment, schedule, average, every)
-        table = Table(*walk.memory, share=1.0 / objective.n)
+        forces, mean = walk.memory
+        table = Table(forces, mean, share=1.0 / objective.n)
         reduced(objective.model, objective.penalty, table, walk, np.empty(objective.scores))
         return walked(walk, state)

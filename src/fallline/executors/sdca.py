@@ -16,8 +16,10 @@ from fallline.samplers import Shuffled
 Array = np.ndarray[Any, Any]
 
 
-FOLLOWS = 10.0  # times the loss's curvature holds the intercept to its centre less than the rows do: it is off by 1/11 a pass
-PART = 0.25  # of the columns' lift is the intercept's at least: rows are solved that much slower, whatever the columns' means
+FOLLOWS = (
+    10.0  # how many times less the intercept is held by its centre than by the rows: 1/11 of its error stays a pass
+)
+PART = 0.25  # of the columns' lift is the intercept's at least, whatever their means; rows are solved that much slower
 
 
 class SDCA(NamedTuple):
@@ -52,7 +54,9 @@ class SDCA(NamedTuple):
             )
         if not ridge(objective) > 0.0:
             name = type(objective.penalty).__name__
-            raise InputError(f"SDCA needs an L2 penalty above zero, and {name} has none: take SAGA, or penalty=L2(1e-6).")
+            raise InputError(
+                f"SDCA needs an L2 penalty above zero, and {name} has none: take SAGA, or penalty=L2(1e-6)."
+            )
         if w[: objective.penalised].any():
             raise InputError("SDCA starts from zero coefficients, and the start given has others: leave start out.")
         centre = w[-1] if objective.intercept else 0.0

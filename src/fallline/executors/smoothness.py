@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fallline.errors import InputError
+from fallline.executors.terms import rows_of_a_model
 from fallline.losses import (
     Huber,
     LogLoss,
@@ -44,6 +45,7 @@ def squared_lengths(rows: Any) -> Array:
 
 def row_smoothness(objective: Any, name: str) -> Array:
     """Lᵢ of every row, (n,). Raises InputError for a loss whose curvature has no bound that is known."""
+    rows_of_a_model(objective, name)
     loss = type(objective.loss)
     if loss not in LARGEST_CURVATURE:
         raise InputError(

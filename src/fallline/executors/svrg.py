@@ -30,6 +30,7 @@ class SVRG(NamedTuple):
 
     def rate(self, objective: Any) -> float:
         """1/(6L), L the largest row's smoothness (Kovalev, Horváth & Richtárik 2020, thm 5)."""
+        terms.smooth_loss(objective, "SVRG")
         return 1.0 / (6.0 * float(row_smoothness(objective, "SVRG").max()))
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
@@ -45,6 +46,7 @@ class SVRG(NamedTuple):
         terms.own_step(step, "SVRG")
         terms.one_row(segment, "SVRG")
         walk = walk_of(state, segment, schedule, average, every)
-        snapshot = Snapshot(*walk.memory, period=max(1, round(self.passes * objective.n)), share=0.0)
+        point, mean, age = walk.memory
+        snapshot = Snapshot(point, mean, age, period=max(1, round(self.passes * objective.n)), share=0.0)
         reduced(objective.model, objective.penalty, snapshot, walk, np.empty(objective.scores))
         return walked(walk, state)

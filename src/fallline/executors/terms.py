@@ -24,9 +24,10 @@ def own_rate(schedule: Any, state: Any, name: str) -> None:
 
 
 def own_average(average: Any, name: str) -> None:
-    """The method answers with an average of its own."""
+    """The method chooses the point that it answers with: an average of its own, or the best."""
     if not isinstance(average, Last):
-        raise InputError(f"{name} averages already and cannot take {type(average).__name__}: give it average=Last().")
+        kind = type(average).__name__
+        raise InputError(f"{name} chooses its answer itself and cannot take {kind}: give it average=Last().")
 
 
 def rows_of_a_model(objective: Any, name: str) -> None:
@@ -40,7 +41,9 @@ def one_score(objective: Any, name: str) -> None:
     """The objective has one score a row."""
     rows_of_a_model(objective, name)
     if objective.scores != 1:
-        raise InputError(f"{name} needs one score a row, and this objective has {objective.scores}: take SAGA or L-BFGS.")
+        raise InputError(
+            f"{name} needs one score a row, and this objective has {objective.scores}: take SAGA or L-BFGS."
+        )
 
 
 def one_row(segment: Any, name: str) -> None:

@@ -9,8 +9,8 @@ SETTLED = 1e-13  # of the largest move so far, in the curvature's own units
 
 
 @compiled
-def lasso_step(w: Any, g: Any, H: Any, lasso: float, penalised: int, p: Any) -> None:
-    """p = argmin g·p + ½ pᵀHp + lasso·Σ|w + p| over the first `penalised` entries (Friedman et al. 2010)."""
+def lasso_step(w: Any, g: Any, H: Any, lasso: Any, p: Any) -> None:
+    """p = argmin g·p + ½ pᵀHp + Σ lasso_j·|w_j + p_j| (Friedman et al. 2010). lasso: (size,), zero for what is free."""
     slope = g.copy()  # of the quadratic at p
     p[:] = 0.0
     first = 0.0
@@ -19,8 +19,8 @@ def lasso_step(w: Any, g: Any, H: Any, lasso: float, penalised: int, p: Any) -> 
         for j in range(w.shape[0]):
             now = w[j] + p[j]
             new = now - slope[j] / H[j, j]
-            if j < penalised:
-                reach = lasso / H[j, j]
+            if lasso[j] > 0.0:
+                reach = lasso[j] / H[j, j]
                 new = new - reach if new > reach else new + reach if new < -reach else 0.0
             move = new - now
             if move != 0.0:

@@ -7,24 +7,31 @@ alone. Those steps are caught up when the column is next met (Defazio, Bach & La
 import math
 from typing import Any
 
-from fallline.kernels.bridge import stands_for
+from fallline.kernels.bridge import compiled, stands_for
 from fallline.methods import cost, prox, pull
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
 
 
-def drift(penalty: Any, w: Any, slope: Any, rate: Any, count: Any) -> Any:
-    """w after `count` steps w ← prox(w − rate·(slope + pull(w)), rate)."""
+def drift(penalty: Any, w: Any, slope: Any, rate: Any, fade: Any, count: Any) -> Any:
+    """w after `count` steps w ← prox(w − rate·(slope + pull(w)), rate); `fade` is what `fading` says of the rate."""
     for _ in range(count):
         w = prox(penalty, w - rate * (slope + pull(penalty, w)), rate)
     return w
 
 
+@compiled
+def fading(penalty: Any, rate: Any) -> Any:
+    """log of the share of w that a step keeps under the L2 share, 0 without one; 1 where a step keeps nothing or less."""
+    shrink = rate * pull(penalty, 1.0)
+    return math.log1p(-shrink) if shrink < 1.0 else 1.0
+
+
 @stands_for(drift)
-def _drift(penalty: Any, w: Any, slope: Any, rate: Any, count: Any) -> Any:
+def _drift(penalty: Any, w: Any, slope: Any, rate: Any, fade: Any, count: Any) -> Any:
     return in_closed_form if penalty.instance_class in (NoPenalty, L2, L1, ElasticNet) else drift
 
 
-def in_closed_form(penalty: Any, w: Any, slope: Any, rate: Any, count: Any) -> Any:
+def in_closed_form(penalty: Any, w: Any, slope: Any, rate: Any, fade: Any, count: Any) -> Any:
     """The same for w ← soft(keep·w − rate·slope, reach), which is linear until it meets zero.
 
     A step never swaps two values, so the steps go one way: if the last of many linear ones is on the first one's side
@@ -41,11 +48,14 @@ def in_closed_form(penalty: Any, w: Any, slope: Any, rate: Any, count: Any) -> A
             continue
         side = 1.0 if first > 0.0 else -1.0
         push = -rate * slope - side * reach
-        many = count if shrink < 1.0 else 1
+        many = count if fade <= 0.0 else 1
         after = (1.0 - shrink) * w + push
         while many > 1:
-            lost = -math.expm1(many * math.log1p(-shrink))  # 1 − keep^many, without cancellation
-            after = w - lost * w + (lost / shrink if shrink > 0.0 else many) * push
+            if fade < 0.0:
+                lost = -math.expm1(many * fade)  # 1 − keep^many, without cancellation
+                after = w - lost * w + lost / shrink * push
+            else:
+                after = w + many * push
             if reach == 0.0 or after * side > 0.0:
                 break
             many //= 2

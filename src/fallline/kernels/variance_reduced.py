@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.kernels.bridge import compiled, stands_for
-from fallline.kernels.drift import drift
+from fallline.kernels.drift import drift, fading
 from fallline.kernels.entries import column, full, number, places
 from fallline.kernels.forces import forces
 from fallline.kernels.sums import mean_slope, row_slope
@@ -87,10 +87,12 @@ def _contrast(anchor: Any, model: Any, i: Any, z: Any, room: Any) -> Any:
 
 
 @compiled
-def catch_up(penalty: Any, anchor: Any, j: Any, d: Any, w: Any, rate: Any, count: Any, penalised: Any) -> Any:
-    """The `count` steps that column j has missed, for the coefficient of every class."""
-    for q in range(j, penalised, d):
-        w[q] = drift(penalty, w[q], anchor.mean[q], rate, count)
+def catch_up(penalty: Any, mean: Any, w: Any, met: Any, penalised: Any, rate: Any, k: Any) -> Any:
+    """The steps before step k that the columns have missed, for the coefficients of every class."""
+    d, fade = met.shape[0], fading(penalty, rate)
+    for q in range(penalised):
+        w[q] = drift(penalty, w[q], mean[q], rate, fade, k - met[q % d])
+    met[:] = k
 
 
 @compiled
@@ -100,21 +102,24 @@ def reduced(model: Any, penalty: Any, anchor: Any, walk: Any, z: Any) -> Any:
     Columns that a sparse row lacks are caught up when they are next needed: by a row that has them, a look, a new
     rate. With an average or a rate that changes at every step that is at every step, and a step then costs the width.
     """
-    w, rows, d, classes = walk.w, model.rows, model.d, z.shape[0]
-    penalised, steps = d * classes, walk.paces.shape[0]
-    room, met = np.empty_like(z), np.zeros(d, np.int64)  # met: how many of the segment's steps a column has been through
+    w, mean, rows, d, classes = walk.w, anchor.mean, model.rows, model.d, z.shape[0]
+    penalised, steps, share, fade, rate = d * classes, walk.paces.shape[0], anchor.share, 0.0, 0.0
+    room = np.empty_like(z)
+    met = np.zeros(d, np.int64)  # how many of the segment's steps each column has been through
     for k in range(steps):
-        i, rate = walk.order[k % walk.order.shape[0]], walk.paces[k]
+        i = walk.order[k % walk.order.shape[0]]
+        if walk.paces[k] != rate:
+            rate = walk.paces[k]
+            fade = fading(penalty, rate)
         if due(anchor):
             if not full(rows):
-                for j in range(d):
-                    catch_up(penalty, anchor, j, d, w, rate, k - met[j], penalised)
-                    met[j] = k
+                catch_up(penalty, mean, w, met, penalised, rate, k)
             refresh(anchor, model, w, room)
         if not full(rows):
             for place in places(rows, i):
                 j = column(rows, place)
-                catch_up(penalty, anchor, j, d, w, rate, k - met[j], penalised)
+                for q in range(j, penalised, d):
+                    w[q] = drift(penalty, w[q], mean[q], rate, fade, k - met[j])
                 met[j] = k + 1
         forces(model, i, w, z)
         contrast(anchor, model, i, z, room)
@@ -122,17 +127,15 @@ def reduced(model: Any, penalty: Any, anchor: Any, walk: Any, z: Any) -> Any:
             for place in places(rows, i):
                 q = c * d + column(rows, place)
                 change = z[c] * number(rows, i, place)
-                w[q] = prox(penalty, w[q] - rate * (anchor.mean[q] + change + pull(penalty, w[q])), rate)
-                anchor.mean[q] += anchor.share * change
+                w[q] = prox(penalty, w[q] - rate * (mean[q] + change + pull(penalty, w[q])), rate)
+                mean[q] += share * change
         for q in range(penalised, w.shape[0]):
             change = z[q - penalised]
-            w[q] -= rate * (anchor.mean[q] + change)
-            anchor.mean[q] += anchor.share * change
+            w[q] -= rate * (mean[q] + change)
+            mean[q] += share * change
         if looked(walk, k) or walk.paces[k + 1] != rate:
             if not full(rows):
-                for j in range(d):
-                    catch_up(penalty, anchor, j, d, w, rate, k + 1 - met[j], penalised)
-                    met[j] = k + 1
+                catch_up(penalty, mean, w, met, penalised, rate, k + 1)
             note(walk, k)
 
 

@@ -49,6 +49,11 @@ class Coordinates(NamedTuple):
         W = P[:, : len(self.spread)] / self.spread
         return np.concatenate([W.ravel(), (P[:, len(self.spread) :] - (W @ self.centre)[:, None])[:, : self.free].ravel()])
 
+    def into(self, p: Array) -> Array:
+        """The step in u that p is in w."""
+        W, free = self._split(p)
+        return np.hstack([W * self.spread, free + (W @ self.centre)[:, None] * self.free]).ravel()
+
     def point(self, w: Array) -> Array:
         """The penalised entries of u at w, the intercepts left at zero: they do not matter to a penalty."""
         W, free = self._split(w)

@@ -106,13 +106,22 @@ def column(values: Any, n: int, name: str) -> Array:
     try:
         out = np.ascontiguousarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} holds what is no number ({error}): code it as numbers first.") from error
+        row, value = next((i, v) for i, v in enumerate(values) if not _is_number(v))
+        raise InputError(f"{name} in row {row} is {value!r}, no number: code it as numbers first.") from error
     if out.shape != (n,):
         raise InputError(f"{name} has shape {out.shape} where X has {n} rows: it must have shape ({n},).")
     if not np.isfinite(out).all():
         row = int(np.flatnonzero(~np.isfinite(out))[0])
         raise InputError(f"{name} in row {row} is {out[row]}: drop the row, or fill the value in.")
     return out
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def weights_of(weights: Any, n: int) -> Array:

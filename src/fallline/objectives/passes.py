@@ -33,6 +33,12 @@ def loss_and_gradient(objective: Any, w: Array, threads: int | None = None) -> t
     return float(total[-1]) + float(shrink.cost_of(objective.penalty, w, objective.penalised)), g
 
 
+def height_at_zero(objective: Any) -> float:
+    """The objective of one score a row where all parameters are zero: the table need not be read."""
+    model, z = objective.model, np.zeros(objective.n)
+    return float(kernels.costs(model.loss, model.y, model.weights, model.offset, 0.0, z)) / objective.n
+
+
 def curvature_times(objective: Any, bends: Array, v: Array, threads: int | None = None) -> Array:
     """The second derivative of the mean loss times v, for row curvatures `bends` (n,)."""
     piece = lambda first, last, out: kernels.bent(objective.model, first, last, bends, v, out)  # noqa: E731 - a sum

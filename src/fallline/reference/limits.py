@@ -48,7 +48,7 @@ class Limits(NamedTuple):
         return float(live[-1] / live[0])
 
     def of(self, batch: int, n: int) -> float:
-        """The limit for steps of `batch` rows out of n."""
+        """The limit for steps of `batch` rows out of n; a rough one where only the rows' lengths are used."""
         if batch >= n:
             return self.batch
         if not len(self.scores):

@@ -1,0 +1,170 @@
+"""Newton's method, one step at a time: curvature as a matrix, a direction, a search along it.
+
+The matrix is kept as its root R, H = RᵀR, in standardised coordinates (objectives/coordinates.py). An L1 share stays
+exact in each step's model, which coordinate descent solves (proximal Newton, Lee, Sun & Saunders 2014). Steps are
+shortened until they descend (Boyd & Vandenberghe 2004, alg. 9.5), so a walk cannot diverge.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg as la
+
+from fallline.kernels.coordinates import lasso_step
+from fallline.objectives.coordinates import Coordinates, plain
+from fallline.objectives.hessian import curvature_matrix, table_rows
+from fallline.objectives.passes import loss_and_gradient
+from fallline.rows import CSR
+
+Array = np.ndarray[Any, Any]
+
+SUFFICIENT = 1e-4  # of what the slope promises (Armijo 1966)
+FLAT = 0.1  # of the first slope: along a convex function a point that flat is low enough where heights are all rounding
+ROUNDING = 1e-13  # of the height: sums over a million rows are right to this
+TRIALS = 40
+LOST = 1e-6  # smallest over largest entry of the root's diagonal: below, Cholesky has lost half of the digits
+BLIND = 1e-13  # of the largest singular value of the root: what bends less is not seen in float64
+FACTORED = 2e9  # rows times squared width: so much an orthogonal factorisation may cost
+
+
+class Point(NamedTuple):
+    """A place on the way: where, how high, how steep."""
+
+    w: Array
+    height: float
+    g: Array  # of the loss and of the penalty's smooth share
+
+
+class Direction(NamedTuple):
+    """Where a model of the objective has its lowest point, and how much lower it says that is."""
+
+    p: Array
+    promised: float
+
+
+def at(objective: Any, w: Array) -> Point:
+    """The point at w; a pass."""
+    height, g = loss_and_gradient(objective, w)
+    return Point(w, height, g)
+
+
+def lasso_of(objective: Any) -> float:
+    """The penalty's factor of Σ|w|."""
+    return float(objective.penalty.cost(1.0) - 0.5 * objective.penalty.pull(1.0))
+
+
+def root_at(objective: Any, w: Array, coordinates: Coordinates, ridge: float = 0.0) -> Array:
+    """R with RᵀR the curvature at w plus `ridge` times its mean diagonal, upper triangular.
+
+    Where columns are so nearly dependent that Cholesky would lose half of the digits, R comes from an orthogonal
+    factorisation of the rows themselves; directions that float64 cannot see are given the largest curvature there is,
+    so that no step goes along them.
+    """
+    H = curvature_matrix(objective, w, coordinates)
+    size = len(H)
+    H[np.diag_indices(size)] += ridge * np.trace(H) / size
+    H[np.diag_indices(size)] += np.where(H.diagonal() > 0.0, 0.0, H.diagonal().max() or 1.0)
+    try:
+        R = la.cholesky(H, check_finite=False)
+        diagonal = np.abs(R.diagonal()) / np.sqrt(H.diagonal())
+        if diagonal.min() > LOST:
+            return np.asarray(R)
+    except la.LinAlgError:
+        pass
+    dense = objective.scores == 1 and not isinstance(objective.model.rows, CSR)
+    if dense and objective.n * size * size <= FACTORED:
+        return seen(_rows_root(objective, w, coordinates))
+    values, vectors = np.linalg.eigh(H)
+    return seen(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
+
+
+def _rows_root(objective: Any, w: Array, coordinates: Coordinates) -> Array:
+    """A root of the curvature from the rows √curvature·x and the penalty's √ridge, by QR: right to cond, not to cond²."""
+    bends = np.sqrt(objective.curvature(w) / objective.n)
+    X = bends[:, None] * coordinates.rows(table_rows(objective, 0, objective.n))
+    ridge = np.diag(np.sqrt(coordinates.each(float(objective.penalty.pull(1.0)), 2)))
+    return np.linalg.qr(np.vstack([X, ridge]), mode="r")
+
+
+def seen(R: Array) -> Array:
+    """A triangular root in which no singular value is rounding."""
+    _, values, vectors = np.linalg.svd(R, full_matrices=False)
+    largest = values[0] or 1.0
+    kept = np.where(values > BLIND * largest, values, largest)
+    return np.linalg.qr(kept[:, None] * vectors, mode="r")
+
+
+def direction(objective: Any, point: Point, root: Array, coordinates: Coordinates) -> Direction:
+    """argmin over p of g·p + ½ pᵀHp and the L1 share at w + p."""
+    slope = coordinates.slope(point.g)
+    lasso = lasso_of(objective)
+    if lasso <= 0.0:
+        half = la.solve_triangular(root, slope, trans="T", check_finite=False)
+        p = -la.solve_triangular(root, half, check_finite=False)
+        return Direction(coordinates.step(p), 0.5 * float(half @ half))
+    u, reach, p = coordinates.point(point.w), coordinates.each(lasso, 1), np.empty_like(slope)
+    lasso_step(u, slope, root.T @ root, reach, p)
+    bent = root @ p
+    rough = float(reach @ (abs(u + p) - abs(u)))
+    return Direction(coordinates.step(p), -(float(slope @ p) + 0.5 * float(bent @ bent) + rough))
+
+
+class Found(NamedTuple):
+    """What a search came to: the point, the length of the step (0: none descends), and the passes that it took."""
+
+    point: Point
+    length: float
+    passes: int
+
+
+def search(objective: Any, point: Point, p: Array) -> Found:
+    """The first of w + p and ever shorter steps that descends enough."""
+    lasso = lasso_of(objective)
+    steep = slope_along(objective, point, p, lasso)
+    if not steep < 0.0:
+        return Found(point, 0.0, 0)
+    noise, t = ROUNDING * abs(point.height), 1.0
+    for trial in range(1, TRIALS + 1):
+        new = at(objective, point.w + t * p)
+        after = slope_along(objective, new, p, lasso)
+        enough = new.height <= point.height + SUFFICIENT * t * steep
+        if enough or (new.height <= point.height + noise and abs(after) <= FLAT * abs(steep)):
+            return Found(new, t, trial)
+        sound = np.isfinite(new.height) and after > steep
+        t *= min(max(steep / (steep - after), 0.1), 0.5) if sound else 0.1
+    return Found(point, 0.0, TRIALS)
+
+
+def slope_along(objective: Any, point: Point, p: Array, lasso: float) -> float:
+    """Slope along p, the L1 share included (from the right)."""
+    if lasso <= 0.0:
+        return float(point.g @ p)
+    part, along = point.w[: objective.penalised], p[: objective.penalised]
+    return float(point.g @ p + lasso * np.where(part == 0, abs(along), np.sign(part) * along).sum())
+
+
+class Settled(NamedTuple):
+    """Where Newton's method came to rest: the point, the last curvature, and the passes it took."""
+
+    point: Point
+    root: Array
+    passes: float
+
+
+def newton(
+    objective: Any, w: Array, enough: float, most: int = 100, coordinates: Coordinates | None = None, ridge: float = 0.0
+) -> Settled:
+    """Newton steps from w until one promises less than `enough` of the height, or none descends."""
+    coordinates = coordinates or plain(objective)
+    point, passes, root = at(objective, w), 1.0, np.empty(0)
+    for _ in range(most):
+        root = root_at(objective, point.w, coordinates, ridge)
+        way = direction(objective, point, root, coordinates)
+        passes += 1.0
+        if not way.promised > enough * max(abs(point.height), np.finfo(float).tiny):
+            break
+        found = search(objective, point, way.p)
+        point, passes = found.point, passes + found.passes
+        if found.length == 0.0:
+            break
+    return Settled(point, root, passes)
