@@ -12,9 +12,9 @@ from pathlib import Path
 from fallline.figures import draw_surface
 from fallline.files import write_whole
 from fallline.functions.minimize import minimize
+from fallline.functions.surfaces import SURFACES, bowl
 from fallline.objectives import Function
 from fallline.plane import surface_of
-from fallline.functions.surfaces import SURFACES, bowl
 
 RULES = {"plain, automatic rate": "plain", "momentum": "momentum", "Adam": "adam"}
 BUDGET = 4000  # updates

@@ -10,12 +10,12 @@ from scipy.optimize import minimize as scipys
 from fallline.descent import descend
 from fallline.errors import InputError
 from fallline.functions.minimize import maximize, minimize
+from fallline.functions.surfaces import bowl, rosenbrock, styblinski_tang
 from fallline.objectives import Function
 from fallline.samplers import Batch
 from fallline.schedules import Constant, Cosine
 from fallline.steps import STEPS, Adam, ClipNorm, Momentum, Plain
 from fallline.stops import AnyOf, GradientNorm, TargetLoss, Updates
-from fallline.functions.surfaces import bowl, rosenbrock, styblinski_tang
 
 LANDED = 1e-4
 """A gradient norm of 1e-6 over a smallest curvature of a hundredth or more."""

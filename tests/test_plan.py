@@ -234,7 +234,7 @@ def test_one_of_a_study_is_a_list_of_one():
         ({"seeds": 0}, ["seeds is 0"]),
         ({"final_seeds": 0}, ["final seeds is 0"]),
         ({"warmup": -1}, ["warmup is -1"]),
-        ({"amount": math.nan}, ["amount is nan"]),
+        ({"amount": math.nan}, ["epochs is nan"]),
         ({"budget": "seconds"}, ["seconds", "amount"]),
         ({"alpha": -1.0}, ["alpha is -1"]),
         ({"alpha": math.nan}, ["alpha is nan"]),

@@ -7,12 +7,12 @@ from scipy.optimize import approx_fprime
 from fallline.descent import descend
 from fallline.errors import InputError
 from fallline.functions.minimize import minimize
+from fallline.functions.surfaces import SURFACES, bowl, cliff, rastrigin, rosenbrock, styblinski_tang
 from fallline.objectives import Function
 from fallline.samplers import Batch
 from fallline.schedules import Constant
 from fallline.steps import ClipNorm, Plain
 from fallline.stops import Updates
-from fallline.functions.surfaces import SURFACES, bowl, cliff, rastrigin, rosenbrock, styblinski_tang
 from tolerances import EXACT, SLOPE, SLOPE_STEP
 
 VARIED = {

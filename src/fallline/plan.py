@@ -184,9 +184,9 @@ def known(name: str, names: Any, kind: str) -> str:
     """`name` if it is one of `names`; otherwise an InputError that lists them and suggests the nearest."""
     if name in names:
         return name
-    near = get_close_matches(name, list(names), n=1)
-    hint = f'did you mean "{near[0]}"? ' if near else ""
-    raise InputError(f'There is no {kind} "{name}": {hint}There are {", ".join(names)}.')
+    near = [other for other in names if other.lower() == name.lower()] or get_close_matches(name, list(names), n=1)
+    hint = f'did you mean "{near[0]}"? T' if near else "t"
+    raise InputError(f'There is no {kind} "{name}": {hint}here are {", ".join(names)}.')
 
 
 def objective_of(

@@ -1,14 +1,22 @@
 """The automatic solver: from an objective to its optimum, with nothing to set, and how close it is."""
 
 import math
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 from fallline.descent import Run, descend
+from fallline.executors import terms
+from fallline.executors.newton import lasso_of
+from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
+from fallline.executors.truncated import Truncated
 from fallline.losses import LogLoss, Softmax
+from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
+from fallline.rows import CSR
 from fallline.samplers import Sketch
 from fallline.schedules import Constant
 from fallline.steps import Plain
@@ -16,35 +24,77 @@ from fallline.stops import AnyOf, Excess, Separable, Updates
 
 Array = np.ndarray[Any, Any]
 
-SKETCHED = 200  # rows a parameter in the first sketch: its excess is then about 1/400 nat (see docs/solver.md)
-FEWEST = 10_000  # rows: a smaller sketch saves nothing
-MOST = 200  # segments
+NARROW = 300  # parameters up to which a matrix of curvature costs less than the passes that it saves
+AFFORDABLE = 5e9  # rows times squared parameters: an exact matrix costs that many multiplications, a tenth of a second
+SKETCHED = 200  # rows a parameter in the first sketch: the excess is then about 1/400 nat a fit
+FEWEST, MOST = 10_000, 20_000  # rows of a sketch: fewer save nothing, more cost more than a pass or two
+LEAST = 20  # rows a parameter all the same
+STAND_IN = 12  # rows a column in a sketch that only preconditions
+SEGMENTS = 200
+
+
+class Solver(NamedTuple):
+    """Who walks, and on which rows."""
+
+    advance: Any
+    sampler: Sketch
+    text: str
 
 
 def solve(objective: Any, tol: float = 1e-4, *, seed: int = 0, start: Any = None) -> Run:
-    """Go down `objective` to within `tol` of its optimum: the estimated excess as a share of the loss.
+    """Go down `objective` until its estimated excess over the optimum is at most `tol` of the loss.
 
-    The run's trace has the estimate at every look as column `excess`; `run.reason` says how it ended.
+    objective: Linear or SoftmaxRegression. start: a point, or a Run of this solver to go on with. The trace has the estimate
+    at every look, absolute, in the column `excess`; `run.reason` says how the walk ended and `run.trace.about["solver"]` which
+    way was taken. The table is not copied. Raises InputError for an objective that is not a model of rows.
     """
-    rows = max(SKETCHED * objective.size, FEWEST)
-    sampler = Sketch(rows if objective.n > 2 * rows else objective.n, seed=seed)
-    run = descend(
-        objective,
-        sampler=sampler,
-        step=Plain(),
-        schedule=Constant(1.0),
-        stop=stop_of(objective, tol),
-        advance=Sketched(),
-        start=start,
-    )
-    run.trace.about["solver"] = "exact Newton steps" if sampler.rows >= objective.n else "sketched curvature"
+    terms.rows_of_a_model(objective, "solve")
+    solver = solver_for(objective, seed)
+    with one_blas_thread():
+        run = descend(
+            objective,
+            sampler=solver.sampler,
+            step=Plain(),  # a solver makes its own steps
+            schedule=Constant(1.0),
+            stop=stop_of(objective, tol),
+            advance=solver.advance,
+            start=start,
+        )
+    run.trace.about["solver"] = solver.text
     return run
+
+
+def solver_for(objective: Any, seed: int = 0) -> Solver:
+    """The solver for an objective, by its loss, its size and its storage; docs/solver.md has the rule as a table."""
+    n, size, sparse = objective.n, objective.size, isinstance(objective.model.rows, CSR)
+    rows = max(min(max(SKETCHED * size, FEWEST), MOST), LEAST * size)
+    rows = n if 2 * rows > n or sparse else rows
+    if not objective.loss.smooth():
+        return Solver(Rounded(), Sketch(rows, seed=seed), "Newton steps on the loss rounded at its corners")
+    exact = n * size**2 <= AFFORDABLE
+    narrow = size <= NARROW or (lasso_of(objective) > 0.0 and size <= WIDEST)
+    if narrow and (exact or not sparse):
+        text = "exact Newton steps" if rows >= n else f"curvature sketched from {rows:,} rows"
+        return Solver(Sketched(), Sketch(rows, seed=seed), text)
+    rows = min(n, max(STAND_IN * (objective.model.d + 1), MOST // 10))
+    text = "Newton steps by conjugate gradients"
+    return Solver(Truncated(), Sketch(rows, growth=1, seed=seed), text)
 
 
 def stop_of(objective: Any, tol: float) -> AnyOf:
     """Close enough, or no optimum to be close to, or enough tried."""
-    rules: list[Any] = [Excess(tol, floor_of(objective)), Updates(MOST)]
+    rules: list[Any] = [Excess(tol, floor_of(objective)), Updates(SEGMENTS)]
     weights = objective.model.weights
     if type(objective.loss) in (LogLoss, Softmax) and objective.penalty.cost(1.0) == 0.0:
         rules.insert(0, Separable(math.log(2.0) * float(weights[weights > 0].min()) / objective.n))
     return AnyOf(tuple(rules))
+
+
+def one_blas_thread() -> Any:
+    """A context in which BLAS keeps to one thread: ours do the rest, and theirs would spin beside them."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()

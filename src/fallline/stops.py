@@ -197,7 +197,7 @@ class Diverged(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """When the executor's estimate of the excess over the optimum is at most `tol` of the loss; or when no step descends any more.
+    """When the executor's estimate of the excess over the optimum is at most `tol` of the loss, or no step descends any more.
 
     Only for executors that read their excess (see descent.descend). The share is of the loss above `floor`, the loss of a
     model that predicts every row perfectly, and of no less than a thousandth of where the walk started: a perfect fit need
@@ -208,7 +208,8 @@ class Excess(NamedTuple):
     floor: float = 0.0
 
     def reason(self, trace: Trace) -> str:
-        excess, losses = trace.last("excess"), trace.columns["loss"]
+        losses = trace.columns["loss"]
+        excess = min(trace.last("excess"), losses[-1] - self.floor)
         share = excess / max(losses[-1] - self.floor, START_SHARE * (losses[0] - self.floor), 1e-300)
         if share <= self.tol:
             return f"the estimated excess over the optimum, {share:.2g} of the loss, is at most {self.tol:g}"

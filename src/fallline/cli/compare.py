@@ -122,7 +122,11 @@ def _planned(path: str, data: str | None) -> tuple[Any, Any, dict[str, Any], Any
         ) from error
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError) as error:  # no TOML, no text, a part missing or of another kind
+    except KeyError as error:
+        raise InputError(
+            f"{path} is no plan of a comparison (it has no {error}): name the plan.toml that one wrote."
+        ) from None
+    except (ValueError, TypeError) as error:  # no TOML, no text, a value of another kind
         raise InputError(f"{path} is no plan of a comparison ({error}): name the plan.toml that one wrote.") from error
     if "arrays" in where and data is None:
         raise InputError(f"{path} is of a comparison on arrays in memory: name the data beside --plan.")

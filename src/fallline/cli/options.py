@@ -34,7 +34,7 @@ READING = [
     click.option(
         "--standardise-target/--no-standardise-target",
         default=None,
-        help="The target of a regression likewise.  [default: yes, but for counts]",
+        help="The target of a regression likewise.  [default: yes, but for poisson, gamma and tweedie]",
     ),
 ]
 """How to read a table."""

@@ -68,8 +68,13 @@ class Entry:
         ]
 
     def reached(self, column: str) -> list[float]:
-        """`column` (visits, seconds, t) at each run's first look within 1 % of the optimum; infinite where there is none."""
-        return [first_within(trace, self.yard, column) for trace in self.traces]
+        """`column` (visits, seconds, t) at each run's first look within 1 % of the optimum.
+
+        Infinite where there is none, and where the run diverged: who passes by on the way out has not arrived.
+        """
+        return [
+            float("inf") if trace.about["diverged"] else first_within(trace, self.yard, column) for trace in self.traces
+        ]
 
 
 @dataclass(frozen=True)
@@ -220,7 +225,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     if not above.is_dir():
         what = "is a file" if above.exists() else "does not exist"
         fix = "" if above.exists() else "make it first, or "
-        raise InputError(f"{folder.parent}, where {folder.name} is to be made, {what}: {fix}name another with -o.")
+        raise InputError(f'"{folder.parent}", where {folder.name} is to be made, {what}: {fix}name another with -o.')
     _room(folder).rmdir()
 
 

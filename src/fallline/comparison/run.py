@@ -62,8 +62,17 @@ def compare(
         settings = {"standardise_target": False, "task": "regression", **settings}
     table = data if isinstance(data, Dataset) else load(data, target, **settings)
     # One thread for everyone: descent has one, and threads that wait for each other would time how busy the machine is.
-    with threadpool_limits(1):
+    # A search that looks too far sees infinity and turns back: no warning is due.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         return _compared(table, study, progress or _silent, command, _where(data, table, target, settings))
+
+
+def _scale_of(objective: Any, limit_of: Callable[[int], float]) -> Callable[[int], float]:
+    """What default rates are set around: the stable limit; where curvature has no bound, also that at the start."""
+    if type(objective.loss) not in POSITIVE.values():
+        return limit_of
+    start = limits_of(objective, objective.start())
+    return lambda rows: min(limit_of(rows), start.of(rows, objective.n))
 
 
 def _silent(done: int, total: int, text: str) -> None:
@@ -80,10 +89,10 @@ def _compared(table: Dataset, study: Study, tell: Progress, command: str, where:
     limits = limits_of(objective, optimum.w)
     n, d = objective.n, objective.model.d
     limit_of = cache(partial(limits.of, n=n))
-    plans = study.plans(n, d, limit_of)
+    plans = study.plans(n, d, _scale_of(objective, limit_of))
     runner = _Runner(objective, table, yard, None if limits.borrowed else limit_of, tell, _count(plans, study))
     entries = [runner.entry(plan, range(study.seeds)) for plan in plans]
-    best = [min(kind, key=score) for kind in _kinds(entries)]
+    best = [min(kind, key=lambda entry: (entry.diverged, score(entry))) for kind in _kinds(entries)]
     entries += [runner.entry(e.plan, range(FRESH, FRESH + study.final_seeds), final=True) for e in best]
     entries.sort(key=lambda entry: not entry.final)
     tell(runner.done, runner.done + 1, "running the usual tools")
@@ -225,9 +234,11 @@ def _limits(limits: Limits, limit_of: Callable[[int], float], study: Study, n: i
     size = min(study.batch_sizes[0], n)
     text = f"Batch descent settles below rate {limits.batch:.3g} (2/λ₁"
     text += ", at the optimum); with fewer rows a step the noise must die out too."
+    if study.loss and study.loss.partition(":")[0] in POSITIVE:
+        text += " Away from the optimum the curvature of this loss has no bound: the start may need lower rates."
     if limits.borrowed:
         text = "This loss has corners and no curvature, so no limit: rates are set by that of least squares on the same rows."
-    return {"batch": limits.batch, "mini-batch": limit_of(size), "stochastic": limit_of(1),
+    return {"batch": limits.batch, "mini-batch": float(limit_of(size)), "stochastic": float(limit_of(1)),
             "condition": limits.condition, "text": text}  # fmt: skip
 
 
@@ -267,6 +278,17 @@ def _check_plane(study: Study, table: Dataset, objective: Any) -> None:
 def _surfaces(objective: Any, finals: list[Entry], study: Study) -> list[Any]:
     from fallline.plane import surface_of
 
-    traces = [entry.traces[0] for entry in finals if len(entry.traces[0].points)]
+    traces = [_sound(entry.traces[0]) for entry in finals if len(entry.traces[0].points)]
     plane = (study.plane[0], study.plane[1]) if study.plane else None
     return [surface_of(objective, traces, choose=plane)] if traces else []
+
+
+def _sound(trace: Trace) -> Trace:
+    """The run up to where its loss is no number any more: what lies beyond is on no surface."""
+    lost = np.flatnonzero(~np.isfinite(trace["loss"]))
+    if not len(lost):
+        return trace
+    part = trace.copy()
+    part.columns = {name: column[: lost[0]] for name, column in trace.columns.items()}
+    part.points = trace.points[: lost[0]]
+    return part

@@ -80,9 +80,9 @@ class Study:
             _count("batch size", size)
         for rate in self.rates or ():
             positive("rate", rate)
-        for name in ("amount", "clip_norm", "clip_value"):
-            if getattr(self, name) is not None:
-                positive(name.replace("_", " "), getattr(self, name))
+        for name, given in ((self.budget, self.amount), *((n, getattr(self, n)) for n in ("clip_norm", "clip_value"))):
+            if given is not None:
+                positive(name.replace("_", " "), given)
         if self.amount is None and self.budget != "epochs":
             raise InputError(f"The budget is in {self.budget}, and amount is not given: say how many.")
         _count("seeds", self.seeds)

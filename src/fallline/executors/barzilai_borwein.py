@@ -18,7 +18,8 @@ class BarzilaiBorwein(NamedTuple):
 
     The loss may rise for a while, which is what makes it quick; each point must be below the highest of the last `window` by
     enough, or the step is shortened (Grippo, Lampariello & Lucidi 1986; Raydan 1997), and with an L1 share the step is proximal
-    (SpaRSA, Wright, Nowak & Figueiredo 2009). Needs all rows a step, and no rate. Visits as Armijo.
+    (SpaRSA, Wright, Nowak & Figueiredo 2009). Needs all rows a step, and no rate. Each gradient and each length tried visits
+    every row.
     """
 
     window: int = 10
@@ -34,11 +35,15 @@ class BarzilaiBorwein(NamedTuple):
         return 1.0
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The gradient here, the next step's length, and the heights passed."""
+        """The gradient here; the next step's length, and visits; the heights passed."""
         terms.smooth_loss(objective, "BarzilaiBorwein")
         heights = np.full(self.window, -np.inf)
         heights[-1] = objective.value(w)
-        return objective.gradient(w, slice(None)), np.array([first_length(objective, w)]), heights
+        return objective.gradient(w, slice(None)), np.array([first_length(objective, w), 0.0]), heights
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: visits in the last segment, and how long the next step is to be."""
+        return {"visits": float(state.memory[1][1]), "step_length": float(state.memory[1][0])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -49,9 +54,11 @@ class BarzilaiBorwein(NamedTuple):
         terms.every_row(objective, segment, "BarzilaiBorwein")
         passing = Passing(state, segment, average, every)
         w, (g, last, heights) = state.w, state.memory
-        rate = float(last[0])
+        rate, passes = float(last[0]), 0
         for _ in range(segment.length):
-            new, height, taken = shortened(objective, w, g, rate, heights.max(), self.sufficient, self.shrink)
+            highest = float(heights.max())
+            new, height, taken, tried = shortened(objective, w, g, rate, highest, self.sufficient, self.shrink)
+            passes += 1 + tried
             if taken > 0.0:
                 slope = objective.gradient(new, slice(None))
                 moved, turned = new - w, slope - g
@@ -59,4 +66,4 @@ class BarzilaiBorwein(NamedTuple):
                 rate = float(moved @ moved) / bend if bend > 0.0 else 2.0 * taken
                 w, g, heights = new, slope, np.append(heights[1:], height)
             passing.note(w)
-        return passing.end(w, g, np.array([rate]), heights)
+        return passing.end(w, g, np.array([rate, float(passes * objective.n)]), heights)

@@ -19,8 +19,8 @@ class Katyusha(NamedTuple):
     """SVRG with a momentum that is held back by the anchor (Allen-Zhu 2017), loopless: L-Katyusha (Kovalev et al. 2020).
 
     About √(L/(nμ)) times the passes of SVRG where that is above one. The schedule's rate is 1/L. A step of any number of rows;
-    proximal. A step costs the whole width, sparse or not. After a step the newest point becomes the anchor with chance
-    batch/n, drawn by `seed`, which adds a pass that the trace's visits do not count.
+    proximal. A step costs the whole width, sparse or not, and visits its rows twice. After a step the newest point becomes the
+    anchor with chance batch/n, drawn by `seed`, which visits every row.
 
     convexity: μ, the strong convexity of the objective; 0 takes the L2 share or, without one, L/n, at which it does as SVRG.
     """
@@ -38,12 +38,16 @@ class Katyusha(NamedTuple):
         return 1.0 / float(row_smoothness(objective, "Katyusha").max())
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The point that walks ahead, the anchor and its gradient."""
+        """The point that walks ahead, the anchor and its gradient; visits."""
         terms.rows_of_a_model(objective, "Katyusha")
         terms.smooth_loss(objective, "Katyusha")
         g = np.zeros(objective.size)
         mean_slope(objective.model, w, np.zeros(objective.scores), g)
-        return w.copy(), w.copy(), g
+        return w.copy(), w.copy(), g, np.array([float(objective.n)])
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: the row gradients taken in the last segment."""
+        return {"visits": float(state.memory[3][0])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -56,4 +60,6 @@ class Katyusha(NamedTuple):
         renew = np.random.default_rng((self.seed, state.segments)).random(segment.length) < 1.0 / passes
         momenta = Momenta(convexity, passes, renew)
         katyusha(objective.model, objective.penalty, momenta, walk, np.empty(objective.scores))
+        first = walk.memory[3][0] if state.t == 0 else 0.0
+        walk.memory[3][0] = first + 2.0 * segment.visits(segment.length) + objective.n * float(renew.sum())
         return walked(walk, state)

@@ -20,8 +20,8 @@ class LBFGS(NamedTuple):
 
     Each step is searched for by doubling and halving until the height falls by `sufficient` of what the slope promises and the
     slope along it by at least `1 − flatter` (weak Wolfe conditions, Lewis & Overton 2013, alg. 2.6). Needs all rows a step, a
-    smooth loss and a smooth penalty; no rate. The trace's visits count one pass a step; each length tried is a value and a
-    gradient, seldom more than one.
+    smooth loss and a smooth penalty; no rate. Each height and each gradient taken visits every row; a step seldom takes more than
+    one of each.
     """
 
     history: int = 10
@@ -37,11 +37,15 @@ class LBFGS(NamedTuple):
         return 1.0
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The gradient here; the last steps and changes of the gradient, newest last; how many there are."""
+        """The gradient here; the last steps and changes of the gradient, newest last; how many there are; visits."""
         terms.smooth_loss(objective, "LBFGS")
         terms.no_prox(objective, "LBFGS")
         empty = np.zeros((self.history, len(w)))
-        return objective.gradient(w, slice(None)), empty, empty.copy(), np.zeros(1)
+        return objective.gradient(w, slice(None)), empty, empty.copy(), np.zeros(2)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: visits in the last segment."""
+        return {"visits": float(state.memory[3][1])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -53,11 +57,12 @@ class LBFGS(NamedTuple):
         passing = Passing(state, segment, average, every)
         w, (g, steps, turns, kept) = state.w, state.memory
         many = int(kept[0])
-        height = objective.value(w)
+        height, passes = objective.value(w), 1
         for _ in range(segment.length):
             direction = -two_loops(g, steps[self.history - many :], turns[self.history - many :])
             first = 1.0 if many else 1.0 / max(1.0, float(np.linalg.norm(g)))
-            new, height, slope = self.search(objective, w, height, g, direction, first)
+            new, height, slope, looked = self.search(objective, w, height, g, direction, first)
+            passes += looked
             moved, turned = new - w, slope - g
             if float(moved @ turned) > np.finfo(float).eps * float(turned @ turned):  # else: no curvature to remember
                 steps, turns = np.vstack([steps[1:], moved]), np.vstack([turns[1:], turned])
@@ -66,26 +71,31 @@ class LBFGS(NamedTuple):
                 many = 0  # the search found nothing: start afresh along the gradient
             w, g = new, slope
             passing.note(w)
-        return passing.end(w, g, steps, turns, np.array([float(many)]))
+        return passing.end(w, g, steps, turns, np.array([float(many), float(passes * objective.n)]))
 
     def search(
         self, objective: Any, w: Array, height: float, g: Array, direction: Array, t: float
-    ) -> tuple[Array, float, Array]:
-        """A point along `direction` that meets the weak Wolfe conditions, its height and gradient; w itself if none is found."""
-        promised = float(g @ direction)
+    ) -> tuple[Array, float, Array, int]:
+        """A point along `direction` that meets the weak Wolfe conditions, its height and gradient, and the passes taken.
+
+        w itself if none is found.
+        """
+        promised, passes = float(g @ direction), 0
         low, high = 0.0, np.inf
         for _ in range(TRIALS):
             new = w + t * direction
             value = objective.value(new)
+            passes += 1
             if not value <= height + self.sufficient * t * promised + ROUNDING * abs(height):
                 high = t
             else:
                 slope = objective.gradient(new, slice(None))
+                passes += 1
                 if float(slope @ direction) >= self.flatter * promised:
-                    return new, value, slope
+                    return new, value, slope, passes
                 low = t
             t = 2.0 * low if high == np.inf else 0.5 * (low + high)
-        return w, height, g
+        return w, height, g, passes
 
 
 def two_loops(g: Array, steps: Array, turns: Array) -> Array:

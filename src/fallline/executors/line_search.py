@@ -21,7 +21,7 @@ class Armijo(NamedTuple):
 
     A step to u = prox(w − rate·g, rate) is taken when F(u) ≤ F(w) − sufficient/rate·‖u − w‖², which without an L1 share is
     Armijo's F(w) − sufficient·rate·‖g‖². Needs all rows a step, and no rate; `growth` is by how much each search begins longer
-    than the last one ended. The trace's visits count one pass a step; each length tried adds one.
+    than the last one ended. Each gradient and each length tried visits every row.
     """
 
     sufficient: float = 0.25
@@ -37,9 +37,13 @@ class Armijo(NamedTuple):
         return 1.0
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The length to be tried first."""
+        """The length to be tried first; visits."""
         terms.smooth_loss(objective, "Armijo")
-        return (np.array([first_length(objective, w)]),)
+        return (np.array([first_length(objective, w), 0.0]),)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: visits in the last segment, and how long its last step was."""
+        return {"visits": float(state.memory[0][1]), "step_length": float(state.memory[0][0]) / self.growth}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -50,29 +54,30 @@ class Armijo(NamedTuple):
         terms.every_row(objective, segment, "Armijo")
         passing = Passing(state, segment, average, every)
         w, rate = state.w, float(state.memory[0][0])
-        height = objective.value(w)
+        height, passes = objective.value(w), 1
         for _ in range(segment.length):
             g = objective.gradient(w, slice(None))
-            w, height, taken = shortened(objective, w, g, rate, height, self.sufficient, self.shrink)
-            rate = self.growth * taken if taken > 0.0 else rate
+            w, height, taken, tried = shortened(objective, w, g, rate, height, self.sufficient, self.shrink)
+            rate, passes = self.growth * taken if taken > 0.0 else rate, passes + 1 + tried
             passing.note(w)
-        return passing.end(w, np.array([rate]))
+        return passing.end(w, np.array([rate, float(passes * objective.n)]))
 
 
 def shortened(
     objective: Any, w: Array, g: Array, rate: float, height: float, sufficient: float, shrink: float
-) -> tuple[Array, float, float]:
-    """The first point of w − rate·g, rate·shrink, … that is below `height` by enough; its height, and the rate it took.
+) -> tuple[Array, float, float, int]:
+    """The first point of w − rate·g, rate·shrink, … that is below `height` by enough.
 
-    Where none is, w itself and 0: w is the optimum to rounding.
+    Returns it, its height, the rate it took, and how many were tried. Where none is, w itself and a rate of 0: w is the
+    optimum to rounding.
     """
-    for _ in range(SHORTENINGS):
+    for tried in range(1, SHORTENINGS):
         new = objective.prox(w - rate * g, rate)
         value = objective.value(new)
         if value <= height - sufficient / rate * float((new - w) @ (new - w)) + ROUNDING * abs(height):
-            return new, value, rate
+            return new, value, rate, tried
         rate *= shrink
-    return w, objective.value(w), 0.0
+    return w, objective.value(w), 0.0, SHORTENINGS
 
 
 def first_length(objective: Any, w: Array) -> float:

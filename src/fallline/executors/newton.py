@@ -24,6 +24,8 @@ ROUNDING = 1e-13  # of the height: sums over a million rows are right to this
 TRIALS = 40
 LOST = 1e-6  # smallest over largest entry of the root's diagonal: below, Cholesky has lost half of the digits
 BLIND = 1e-13  # of the largest singular value of the root: what bends less is not seen in float64
+FAINT = 1e-5  # of the same, for what is not seen
+SHARED = 1e-10  # of the mean curvature: scores of all classes may rise together, and softmax does not bend at all
 FACTORED = 2e9  # rows times squared width: so much an orthogonal factorisation may cost
 
 
@@ -53,15 +55,15 @@ def lasso_of(objective: Any) -> float:
     return float(objective.penalty.cost(1.0) - 0.5 * objective.penalty.pull(1.0))
 
 
-def root_at(objective: Any, w: Array, coordinates: Coordinates, ridge: float = 0.0) -> Array:
-    """R with RᵀR the curvature at w plus `ridge` times its mean diagonal, upper triangular.
+def root_at(objective: Any, w: Array, coordinates: Coordinates, ridge: float = 0.0, most: int | None = None) -> Array:
+    """R with RᵀR the curvature at w plus `ridge` times its mean diagonal, upper triangular; of `most` rows that bend.
 
     Where columns are so nearly dependent that Cholesky would lose half of the digits, R comes from an orthogonal
-    factorisation of the rows themselves; directions that float64 cannot see are given the largest curvature there is,
-    so that no step goes along them.
+    factorisation of the rows themselves.
     """
-    H = curvature_matrix(objective, w, coordinates)
+    H = curvature_matrix(objective, w, coordinates, most)
     size = len(H)
+    ridge = max(ridge, SHARED if objective.scores > 1 else 0.0)
     H[np.diag_indices(size)] += ridge * np.trace(H) / size
     H[np.diag_indices(size)] += np.where(H.diagonal() > 0.0, 0.0, H.diagonal().max() or 1.0)
     try:
@@ -83,15 +85,19 @@ def _rows_root(objective: Any, w: Array, coordinates: Coordinates) -> Array:
     bends = np.sqrt(objective.curvature(w) / objective.n)
     X = bends[:, None] * coordinates.rows(table_rows(objective, 0, objective.n))
     ridge = np.diag(np.sqrt(coordinates.each(float(objective.penalty.pull(1.0)), 2)))
-    return np.linalg.qr(np.vstack([X, ridge]), mode="r")
+    return np.asarray(np.linalg.qr(np.vstack([X, ridge]), mode="r"))
 
 
 def seen(R: Array) -> Array:
-    """A triangular root in which no singular value is rounding."""
+    """A triangular root in which no singular value is rounding.
+
+    A direction that seems not to bend is given a faint curvature: a gradient that is itself rounding then moves nothing, and
+    one that is not, as along the straight pieces of a loss with corners, moves far and promises much.
+    """
     _, values, vectors = np.linalg.svd(R, full_matrices=False)
     largest = values[0] or 1.0
-    kept = np.where(values > BLIND * largest, values, largest)
-    return np.linalg.qr(kept[:, None] * vectors, mode="r")
+    kept = np.where(values > BLIND * largest, values, FAINT * largest)
+    return np.asarray(np.linalg.qr(kept[:, None] * vectors, mode="r"))
 
 
 def direction(objective: Any, point: Point, root: Array, coordinates: Coordinates) -> Direction:

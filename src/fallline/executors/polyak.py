@@ -21,8 +21,7 @@ class Polyak(NamedTuple):
     lowest: F*, where it is known, such as 0 where a model can fit perfectly. Left out, it is estimated: F* is taken to lie
     `ahead` below the best height so far; `ahead` grows by half when a step gets half-way there, and falls by 0.7 when none of
     the last `patience` did (a dynamic step size, Bertsekas 2015, §3.2). Losses with corners, smooth penalties. Needs all rows
-    a step. The rate is a factor between 0 and 2. Answers with the best point so far. The trace's visits count one pass a step
-    for two.
+    a step. The rate is a factor between 0 and 2. Answers with the best point so far. A step visits every row twice.
     """
 
     lowest: float = math.nan
@@ -37,10 +36,15 @@ class Polyak(NamedTuple):
         return 1.0
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The best height so far, how far below it F* is taken to lie, and steps since that was half reached."""
+        """The best height so far, how far below it F* is taken to lie, steps since that was half reached; visits."""
         terms.no_prox(objective, "Polyak")
         height = objective.value(w)
-        return (np.array([height, 0.5 * abs(height) or 1.0, 0.0]),)
+        return (np.array([height, 0.5 * abs(height) or 1.0, 0.0, 0.0]),)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: visits in the last segment, and how low the lowest height is taken to be."""
+        best, ahead, _, visits = state.memory[0].tolist()
+        return {"visits": visits, "lowest": best - ahead if math.isnan(self.lowest) else self.lowest}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -50,7 +54,7 @@ class Polyak(NamedTuple):
         terms.own_average(average, "Polyak")
         terms.every_row(objective, segment, "Polyak")
         passing = Passing(state, segment, average, every)
-        w, point, (best, ahead, waited) = state.w, state.mean, state.memory[0].tolist()
+        w, point, (best, ahead, waited, _) = state.w, state.mean, state.memory[0].tolist()
         height = objective.value(w)
         for k in range(1, segment.length + 1):
             g = objective.gradient(w, slice(None))
@@ -68,4 +72,5 @@ class Polyak(NamedTuple):
             if height < best:
                 best, point = height, w
             passing.note(point)
-        return passing.end(w, np.array([best, ahead, waited]))
+        visits = (2 * segment.length + 1) * objective.n
+        return passing.end(w, np.array([best, ahead, waited, float(visits)]))

@@ -65,6 +65,10 @@ class DoG(NamedTuple):
         """The start, and r̄ and Σ‖g‖²."""
         return memory_of(objective, "DoG", w, numbers=2)
 
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: how far from the start it takes the optimum to be."""
+        return {"reach": float(state.memory[1][0])}
+
     def __call__(self, objective: Any, *segment: Any) -> tuple[State, Array]:
         """Walk one segment (see descent.by_hand)."""
         return walk_by(DoGRule(self.reach, self.eps), objective, *segment)
@@ -94,6 +98,10 @@ class Prodigy(NamedTuple):
         nothing = np.zeros_like(w)
         return memory_of(objective, "Prodigy", w, nothing, nothing, nothing, numbers=2)
 
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: how far from the start it takes the optimum to be."""
+        return {"reach": float(state.memory[4][0])}
+
     def __call__(self, objective: Any, *segment: Any) -> tuple[State, Array]:
         """Walk one segment (see descent.by_hand)."""
         return walk_by(ProdigyRule(*self), objective, *segment)
@@ -122,6 +130,10 @@ class DAdaptation(NamedTuple):
         """The two moments, the weighted sum of gradients, and d and its numerator."""
         nothing = np.zeros_like(w)
         return memory_of(objective, "DAdaptation", nothing, nothing, nothing, numbers=2)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: how far from the start it takes the optimum to be."""
+        return {"reach": float(state.memory[3][0])}
 
     def __call__(self, objective: Any, *segment: Any) -> tuple[State, Array]:
         """Walk one segment (see descent.by_hand)."""

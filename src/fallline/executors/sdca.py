@@ -10,7 +10,7 @@ from fallline.executors import terms
 from fallline.executors.passing import walk_of, walked
 from fallline.executors.smoothness import LARGEST_CURVATURE, ridge, squared_lengths
 from fallline.kernels.conjugates import DUALS
-from fallline.kernels.dual import GAP, Dual, dual_ascent
+from fallline.kernels.dual import GAP, LOSS, Dual, dual_ascent
 from fallline.samplers import Shuffled
 
 Array = np.ndarray[Any, Any]
@@ -27,8 +27,8 @@ class SDCA(NamedTuple):
 
     Needs an L2 share λ > 0; an L1 share beside it is exact. Quick where weight·‖x‖²·curvature/(λ·n) is not much above one, as
     for rows of length one, and untouched by columns of unlike size. Remembers a number a row. One row a step; a step costs the
-    row's entries. Starts from zero coefficients. After a segment it knows its duality gap (`gap`), a proven bound of the
-    excess over the optimum, for one pass more, which the trace's visits do not count.
+    row's entries. Starts from zero coefficients. After a segment the trace has its duality gap, a proven bound of
+    the excess over the optimum: that is a look, and not counted as visits.
     """
 
     def sampler(self, seed: int = 0) -> Shuffled:
@@ -39,13 +39,14 @@ class SDCA(NamedTuple):
         """1: it takes none."""
         return 1.0
 
-    def gap(self, state: State) -> float:
-        """F(w) − F* is at most this at the state's w."""
-        return float(state.memory[2][GAP])
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: the duality gap, which F(w) − F* is at most; and F(w), which comes with it, unless averaged."""
+        gap, height = state.memory[2][[GAP, LOSS]].tolist()
+        return {"gap": gap, "loss": height} if state.mean is state.w else {"gap": gap}
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """Duals of zero; their sum over rows; gap, centre of the intercept, steps since it moved; how much each row's score
-        rises by a unit of its dual."""
+        """Duals of zero; their sum over rows; gap, height, centre of the intercept, steps since it moved; how much each row's
+        score rises by a unit of its dual."""
         terms.one_score(objective, "SDCA")
         if type(objective.loss) not in DUALS:
             known = ", ".join(loss.__name__ for loss in DUALS)
@@ -61,7 +62,12 @@ class SDCA(NamedTuple):
             raise InputError("SDCA starts from zero coefficients, and the start given has others: leave start out.")
         centre = w[-1] if objective.intercept else 0.0
         lengths = objective.model.weights * squared_lengths(objective.model.rows) / (objective.n * ridge(objective))
-        return np.zeros(objective.n), np.zeros(objective.penalised), np.array([np.inf, centre, 0.0]), lengths
+        return (
+            np.zeros(objective.n),
+            np.zeros(objective.penalised),
+            np.array([np.inf, objective.value(w), centre, 0.0]),
+            lengths,
+        )
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int

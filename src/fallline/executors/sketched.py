@@ -27,7 +27,7 @@ HEAVY = 0.1  # kurtosis over sketched rows: the sketch's variance of a column is
 FAR = 8.0  # deviations: a row so far out in a heavy column is sketched for itself
 SOUND = 1e-12  # of the modelled curvature along a step: less in the gradients' difference is rounding
 
-HEIGHT, EXCESS, LENGTH, VISITS = range(4)
+HEIGHT = 0  # its place in numbers
 
 
 class Memory(NamedTuple):
@@ -66,11 +66,12 @@ class Sketched(NamedTuple):
     def start(self, objective: Any, w: Array) -> Memory:
         """Nothing known yet."""
         terms.rows_of_a_model(objective, "Sketched")
-        terms.smooth_loss(objective, "Sketched")
+        terms.smooth_loss(objective, type(self).__name__)
         d = objective.model.d
         height = math.nan if w.any() or objective.scores > 1 else height_at_zero(objective)
         nothing = np.array([height, math.inf, math.nan, 0.0])
-        return Memory(*np.zeros((2, len(w))), np.zeros((0, 0)), np.zeros(d), np.ones(d), np.zeros(d), nothing)
+        g, p = np.zeros_like(w), np.zeros_like(w)
+        return Memory(g, p, np.zeros((0, 0)), np.zeros(d), np.ones(d), np.zeros(d), nothing)
 
     def readings(self, state: State) -> dict[str, float]:
         """What it knows at the state's point."""
@@ -116,9 +117,7 @@ class Sketched(NamedTuple):
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]
 
 
-def pilot(
-    objective: Any, w: Array, rows: Array, own: Coordinates, kurtosis: Array
-) -> tuple[Array, Array, float]:
+def pilot(objective: Any, w: Array, rows: Array, own: Coordinates, kurtosis: Array) -> tuple[Array, Array, float]:
     """Newton's method on the first few rows, roughly, and from there on all of `rows`; the point, its curvature, the visits."""
     few = min(len(rows), max(PILOT * objective.size, len(rows) // 10))
     part = sketch(objective, rows[:few], own, kurtosis)

@@ -37,11 +37,15 @@ class StochasticArmijo(NamedTuple):
         return cap_of(objective)
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The last step's length."""
+        """The last step's length; visits."""
         terms.rows_of_a_model(objective, "StochasticArmijo")
         terms.smooth_loss(objective, "StochasticArmijo")
         terms.no_prox(objective, "StochasticArmijo")
-        return (np.zeros(1),)
+        return (np.zeros(2),)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: visits in the last segment, and how long its last step was."""
+        return {"visits": float(state.memory[0][1]), "step_length": float(state.memory[0][0])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -73,10 +77,14 @@ class StochasticPolyak(NamedTuple):
         return cap_of(objective)
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """The last step's length."""
+        """The last step's length; visits."""
         terms.rows_of_a_model(objective, "StochasticPolyak")
         terms.no_prox(objective, "StochasticPolyak")
-        return (np.zeros(1),)
+        return (np.zeros(2),)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: visits in the last segment, and how long its last step was."""
+        return {"visits": float(state.memory[0][1]), "step_length": float(state.memory[0][0])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int

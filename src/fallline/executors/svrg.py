@@ -18,8 +18,8 @@ class SVRG(NamedTuple):
     """Stochastic steps whose noise dies out, by a whole gradient now and then (Johnson & Zhang 2013; Xiao & Zhang 2014).
 
     w ← prox(w − rate·(∇fᵢ(w) − ∇fᵢ(point) + ∇f(point))); every `passes` passes' worth of steps the newest w becomes the point.
-    Remembers two vectors, whatever the number of rows. One row a step; proximal; sparse rows as SAGA. The trace's visits count
-    the rows of steps alone: the gradient at a point adds a pass, and each step looks at its row twice.
+    Remembers two vectors, whatever the number of rows. One row a step; proximal; sparse rows as SAGA. A step visits its row
+    twice, and the gradient at a point every row once.
     """
 
     passes: float = 2.0
@@ -34,10 +34,14 @@ class SVRG(NamedTuple):
         return 1.0 / (6.0 * float(row_smoothness(objective, "SVRG").max()))
 
     def start(self, objective: Any, w: Array) -> tuple[Array, ...]:
-        """Room for the point and its gradient, taken at the first step."""
+        """Room for the point and its gradient, taken at the first step; steps since then, and visits."""
         terms.rows_of_a_model(objective, "SVRG")
         terms.smooth_loss(objective, "SVRG")
-        return np.zeros(objective.size), np.zeros(objective.size), np.zeros(1)
+        return np.zeros(objective.size), np.zeros(objective.size), np.zeros(2)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """For the trace: the row gradients taken in the last segment."""
+        return {"visits": float(state.memory[2][1])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -46,7 +50,8 @@ class SVRG(NamedTuple):
         terms.own_step(step, "SVRG")
         terms.one_row(segment, "SVRG")
         walk = walk_of(state, segment, schedule, average, every)
-        point, mean, age = walk.memory
-        snapshot = Snapshot(point, mean, age, period=max(1, round(self.passes * objective.n)), share=0.0)
+        point, mean, counts = walk.memory
+        counts[1] = 0.0
+        snapshot = Snapshot(point, mean, counts, period=max(1, round(self.passes * objective.n)), share=0.0)
         reduced(objective.model, objective.penalty, snapshot, walk, np.empty(objective.scores))
         return walked(walk, state)

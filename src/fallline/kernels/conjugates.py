@@ -162,15 +162,15 @@ class ModifiedHuberDual(NamedTuple):
 class LogLossDual(NamedTuple):
     """a = y·u between 0 and 1: a = σ(−s), with the margin s after the step the root of s − m − q·(σ(−s) − a) = 0.
 
-    The root is between m − q·a and m + q·(1 − a), where m is the margin now. Newton's method alone leaves that bracket and
-    diverges for large q (seen at 100); a step that would is replaced by bisection.
+    The root is between m − q·a and m + q·(1 − a), where m is the margin now. Newton's method alone leaves that bracket or
+    runs in a circle for large q (seen at 100); where a step would, or is not half as long as the last, the bracket is halved.
     """
 
     def ascend(self, y: float, z: float, u: float, q: float) -> float:
         m, a = y * z, y * u
         low, high = m - q * a, m + q * (1.0 - a)
         s = min(max(m, low), high)
-        new = a
+        new, last = a, high - low
         for _ in range(ROOT_STEPS):
             e = math.exp(-abs(s))
             new = (e if s > 0.0 else 1.0) / (1.0 + e)
@@ -180,9 +180,10 @@ class LogLossDual(NamedTuple):
             else:
                 low = s
             after = s - off / (1.0 + q * e / ((1.0 + e) * (1.0 + e)))
-            if not low <= after <= high:
+            if not low <= after <= high or abs(after - s) > 0.5 * last:
                 after = 0.5 * (low + high)
-            if abs(after - s) <= 1e-15 * (1.0 + abs(s)):
+            last = abs(after - s)
+            if last <= 1e-15 * (1.0 + abs(s)):
                 break
             s = after
         return y * new

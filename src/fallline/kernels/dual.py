@@ -7,13 +7,14 @@ import numpy as np
 from fallline.kernels.bridge import compiled
 from fallline.kernels.conjugates import ascend, conjugate
 from fallline.kernels.entries import column, places
+from fallline.kernels.penalty import cost_of
 from fallline.kernels.sums import mean_loss
-from fallline.kernels.walk import looked, note
-from fallline.methods import cost, dot, prox, push
+from fallline.kernels.walk import note, stride
+from fallline.methods import dot, prox, push
 
 Array = np.ndarray[Any, Any]
 
-GAP, CENTRE, STEPS = 0, 1, 2  # places in `numbers`
+GAP, LOSS, CENTRE, STEPS = 0, 1, 2, 3  # places in `numbers`
 
 
 class Dual(NamedTuple):
@@ -26,16 +27,17 @@ class Dual(NamedTuple):
 
 @compiled
 def dual_ascent(model: Any, penalty: Any, dual: Any, walk: Any) -> Any:
-    """Walk a segment of single rows. memory: the duals u (n,), v = Σ weight·u·x/(λ·n) (d,), three numbers, and
+    """Walk a segment of single rows. memory: the duals u (n,), v = Σ weight·u·x/(λ·n) (d,), four numbers, and
     weight·‖x‖²/(λ·n) (n,), how much a row's score rises by a unit of its dual, the intercept apart.
 
     w = prox(v, 1/λ). The intercept is a column of ones that pays λ·‖b − centre‖²/2 in units of its lift, and the centre
     follows it every n steps: the method of multipliers on Σ weight·u = 0 (Rockafellar 1976), which leaves b free in the end.
     """
     w, (u, v, numbers, lengths) = walk.w, walk.memory
-    n, d, last = model.y.shape[0], model.d, walk.w.shape[0] - 1
-    for k in range(walk.paces.shape[0]):
-        i = walk.order[k % walk.order.shape[0]]
+    n, d, last, steps = model.y.shape[0], model.d, walk.w.shape[0] - 1, walk.paces.shape[0]
+    order, between = walk.order, stride(walk)
+    for k in range(steps):
+        i = order[k % order.shape[0]]
         z = dot(model.rows, i, w) + model.free * w[last] + model.offset[i]
         rise = lengths[i] + model.weights[i] * dual.lift
         new = ascend(dual.part, model.y[i], z, u[i], rise)
@@ -51,16 +53,23 @@ def dual_ascent(model: Any, penalty: Any, dual: Any, walk: Any) -> Any:
             stretch = w[last] - numbers[CENTRE]
             numbers[CENTRE], numbers[STEPS] = w[last], 0.0
             w[last] += stretch  # the duals pull as before, now from the new centre
-        if looked(walk, k):
+        if k + 1 == steps or (k + 1) % between == 0:
             note(walk, k)
-    numbers[GAP] = gap(model, penalty, dual, w, u)
+    numbers[LOSS] = height(model, penalty, w)
+    numbers[GAP] = numbers[LOSS] - bound(model, penalty, dual, w, u)
 
 
 @compiled
-def gap(model: Any, penalty: Any, dual: Any, w: Any, u: Any) -> Any:
-    """F(w) less a value that the objective never goes below: at least w's excess over the optimum.
+def height(model: Any, penalty: Any, w: Any) -> Any:
+    """F(w)."""
+    return mean_loss(model, w, np.zeros(1)) + cost_of(penalty, w, model.d)
 
-    The bound needs duals whose weighted sum is zero where there is an intercept; those of the heavier sign are scaled down
+
+@compiled
+def bound(model: Any, penalty: Any, dual: Any, w: Any, u: Any) -> Any:
+    """A value that the objective is nowhere below: its dual at u (Fenchel 1949).
+
+    That needs duals whose weighted sum is zero where there is an intercept; those of the heavier sign are scaled down
     until it is.
     """
     n, up, down = model.y.shape[0], 0.0, 0.0
@@ -78,9 +87,7 @@ def gap(model: Any, penalty: Any, dual: Any, w: Any, u: Any) -> Any:
         low -= model.weights[i] * (conjugate(dual.part, model.y[i], fair) + fair * model.offset[i])
         push(model.rows, i, model.weights[i] * fair / (dual.ridge * n), v)
     low /= n
-    high = mean_loss(model, w, np.zeros(1))
     for j in range(model.d):
         settled = prox(penalty, v[j], 1.0 / dual.ridge)
         low -= 0.5 * dual.ridge * settled * settled
-        high += cost(penalty, w[j])
-    return high - low
+    return low

@@ -11,7 +11,7 @@ import numpy as np
 from fallline.kernels.bridge import compiled, stands_for
 from fallline.kernels.sums import LinearModel, row_loss, row_slope
 from fallline.kernels.vector import both
-from fallline.methods import dot, push
+from fallline.methods import curvature, derivative, dot, push
 from fallline.rows import Dense
 
 
@@ -113,6 +113,27 @@ def bent(model: Any, first: Any, last: Any, bends: Any, v: Any, out: Any) -> Non
         push(model.rows, i, along, out)
         pull += along
     out[v.shape[0] - 1] += model.free * pull
+
+
+@compiled
+def shortfalls(model: Any, w: Any) -> Any:
+    """What a rounded loss leaves open: mean of loss(z) + conjugate(a) − a·z over all rows, and how many are in the window.
+
+    a is the rounded loss's slope, which is a slope of the loss at its corner: at a distance δ from a corner whose slope
+    jumps by J, the loss is J·δ·(1 − δ/width)/2 above the line of slope a that supports it. At a minimum of the rounded
+    objective the mean of that bounds the excess (Fenchel duality).
+    """
+    rounded, total, many = model.loss, 0.0, 0
+    shift, n = model.free * w[w.shape[0] - 1], model.y.shape[0]
+    for i in range(n):
+        z = dot(model.rows, i, w) + shift + model.offset[i]
+        jump = 2.0 * rounded.width * curvature(rounded, model.y[i], z)
+        if jump > 0.0:
+            low = derivative(rounded.loss, model.y[i], z - rounded.width)
+            past = min(abs(2.0 * (derivative(rounded, model.y[i], z) - low) / jump - 1.0), 1.0)  # δ/width
+            total += model.weights[i] * 0.5 * jump * rounded.width * past * (1.0 - past)
+            many += 1
+    return total / n, many
 
 
 @compiled

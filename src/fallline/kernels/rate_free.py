@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.kernels.bridge import compiled, stands_for
-from fallline.kernels.walk import looked, note, slope_of
+from fallline.kernels.walk import note, slope_of, span, stride
 
 Array = np.ndarray[Any, Any]
 
@@ -181,8 +181,10 @@ stands_for(move)(lambda self, g, w, memory, t, rate: self.instance_class.move)
 def wander(model: Any, penalty: Any, rule: Any, walk: Any, z: Any) -> Any:
     """Walk a segment by such a rule."""
     w, memory, g = walk.w, walk.memory, np.empty_like(walk.w)
-    for k in range(walk.paces.shape[0]):
-        slope_of(model, penalty, walk, k, aim(rule, w, memory), z, g)
-        move(rule, g, w, memory, walk.t + k + 1, walk.paces[k])
-        if looked(walk, k):
+    order, paces, between = walk.order, walk.paces, stride(walk)
+    for k in range(paces.shape[0]):
+        first, last = span(order.shape[0], walk.batch, k)
+        slope_of(model, penalty, order[first:last], aim(rule, w, memory), z, g)
+        move(rule, g, w, memory, walk.t + k + 1, paces[k])
+        if k + 1 == paces.shape[0] or (k + 1) % between == 0:
             note(walk, k)

@@ -7,7 +7,7 @@ import numpy as np
 from fallline.kernels.bridge import compiled, stands_for
 from fallline.kernels.penalty import cost_of
 from fallline.kernels.sums import row_loss
-from fallline.kernels.walk import looked, note, slope_of, span
+from fallline.kernels.walk import note, slope_of, span, stride
 
 SHORTENINGS = 200  # of a step at most; 0.9 to this power is 7e-10
 
@@ -28,59 +28,75 @@ class PolyakLength(NamedTuple):
 
 
 @compiled
-def height_of(model: Any, penalty: Any, walk: Any, k: Any, w: Any, z: Any) -> Any:
-    """Mean loss at w of the rows of step k, and the penalty."""
-    first, last = span(walk, k)
+def height_of(model: Any, penalty: Any, rows: Any, w: Any, z: Any) -> Any:
+    """Mean loss at w of `rows`, and the penalty."""
     total = 0.0
-    for place in range(first, last):
-        total += row_loss(model, walk.order[place], w, z)
-    return total / (last - first) + cost_of(penalty, w, model.d * z.shape[0])
+    for place in range(rows.shape[0]):
+        total += row_loss(model, rows[place], w, z)
+    return total / rows.shape[0] + cost_of(penalty, w, model.d * z.shape[0])
 
 
-def length(rule: Any, model: Any, penalty: Any, walk: Any, k: Any, g: Any, square: Any, trial: Any, z: Any) -> Any:
-    """How far step k goes along −g, whose squared length is `square`; at most the schedule's rate."""
+def length(
+    rule: Any, model: Any, penalty: Any, rows: Any, w: Any, g: Any, cap: Any, numbers: Any, trial: Any, z: Any
+) -> Any:
+    """How far a step on `rows` goes along −g, at most `cap`. numbers: the last step's length, visits; trial: room for a point."""
 
 
 @stands_for(length)
-def _length(rule: Any, model: Any, penalty: Any, walk: Any, k: Any, g: Any, square: Any, trial: Any, z: Any) -> Any:
+def _length(
+    rule: Any, model: Any, penalty: Any, rows: Any, w: Any, g: Any, cap: Any, numbers: Any, trial: Any, z: Any
+) -> Any:
     return searched if rule.instance_class is ArmijoSearch else polyak
 
 
-def searched(rule: Any, model: Any, penalty: Any, walk: Any, k: Any, g: Any, square: Any, trial: Any, z: Any) -> Any:
-    """By backtracking; `trial` is room for the point tried. memory: the last step's length, 0 before the first."""
-    last, share = walk.memory[0], walk.batch / model.y.shape[0]
-    height = height_of(model, penalty, walk, k, walk.w, z)
-    rate = min(walk.paces[k], last[0] * rule.growth**share) if last[0] > 0.0 else walk.paces[k]
+def searched(
+    rule: Any, model: Any, penalty: Any, rows: Any, w: Any, g: Any, cap: Any, numbers: Any, trial: Any, z: Any
+) -> Any:
+    """By backtracking from the last step's length, or from the cap before the first."""
+    height, square = height_of(model, penalty, rows, w, z), squared(g)
+    rate = min(cap, numbers[0] * rule.growth ** (rows.shape[0] / model.y.shape[0])) if numbers[0] > 0.0 else cap
     for _ in range(SHORTENINGS):
+        numbers[1] += rows.shape[0]
         for j in range(g.shape[0]):
-            trial[j] = walk.w[j] - rate * g[j]
-        if height_of(model, penalty, walk, k, trial, z) <= height - rule.sufficient * rate * square:
+            trial[j] = w[j] - rate * g[j]
+        if height_of(model, penalty, rows, trial, z) <= height - rule.sufficient * rate * square:
             break
         rate *= rule.shrink
-    last[0] = rate
     return rate
 
 
-def polyak(rule: Any, model: Any, penalty: Any, walk: Any, k: Any, g: Any, square: Any, trial: Any, z: Any) -> Any:
-    """By Polyak's rule. memory: the last step's length."""
-    rate = (height_of(model, penalty, walk, k, walk.w, z) - rule.lowest) / (rule.share * square)
-    rate = min(walk.paces[k], max(rate, 0.0))
-    walk.memory[0][0] = rate
-    return rate
+def polyak(
+    rule: Any, model: Any, penalty: Any, rows: Any, w: Any, g: Any, cap: Any, numbers: Any, trial: Any, z: Any
+) -> Any:
+    """By Polyak's rule."""
+    rate = (height_of(model, penalty, rows, w, z) - rule.lowest) / (rule.share * squared(g))
+    return min(cap, max(rate, 0.0))
+
+
+@compiled
+def squared(g: Any) -> Any:
+    """‖g‖²."""
+    total = 0.0
+    for j in range(g.shape[0]):
+        total += g[j] * g[j]
+    return total
 
 
 @compiled
 def search(model: Any, penalty: Any, rule: Any, walk: Any, z: Any) -> Any:
-    """Walk a segment by such a rule. Rows without a gradient are passed over."""
-    w, g, trial = walk.w, np.empty_like(walk.w), np.empty_like(walk.w)
-    for k in range(walk.paces.shape[0]):
-        slope_of(model, penalty, walk, k, w, z, g)
-        square = 0.0
-        for j in range(g.shape[0]):
-            square += g[j] * g[j]
-        if square > 0.0:
-            rate = length(rule, model, penalty, walk, k, g, square, trial, z)
+    """Walk a segment by such a rule. Rows without a gradient are passed over. memory: the last step's length, and visits."""
+    w, numbers, g, trial = walk.w, walk.memory[0], np.empty_like(walk.w), np.empty_like(walk.w)
+    order, paces, between = walk.order, walk.paces, stride(walk)
+    numbers[1] = 0.0
+    for k in range(paces.shape[0]):
+        first, last = span(order.shape[0], walk.batch, k)
+        rows = order[first:last]
+        numbers[1] += 2 * rows.shape[0]  # for a height and a gradient
+        slope_of(model, penalty, rows, w, z, g)
+        if squared(g) > 0.0:
+            rate = length(rule, model, penalty, rows, w, g, paces[k], numbers, trial, z)
+            numbers[0] = rate
             for j in range(g.shape[0]):
                 w[j] -= rate * g[j]
-        if looked(walk, k):
+        if k + 1 == paces.shape[0] or (k + 1) % between == 0:
             note(walk, k)

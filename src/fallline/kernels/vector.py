@@ -21,14 +21,16 @@ LN2_LOW = 1.90821492927058770002e-10
 LOWEST, HIGHEST = -708.0, 709.0  # beyond, exp is no ordinary float64
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # Numba ships no types
-def _as_float(_: Any, bits: Any) -> Any:
+def _bitcast(_: Any, bits: Any) -> Any:
     """The float64 that 64 bits stand for."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(types.float64))
 
     return types.float64(types.int64), generate
+
+
+as_float: Any = intrinsic(_bitcast)
 
 
 def exponential(x: Any) -> Any:
@@ -59,7 +61,7 @@ def _exponential(x: Any) -> Any:
         p = p * r + 0.5
         p = p * r + 1.0
         p = p * r + 1.0
-        return p * _as_float((int(k) + 1023) << 52)
+        return p * as_float((int(k) + 1023) << 52)
 
     return series
 

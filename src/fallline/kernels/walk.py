@@ -1,4 +1,7 @@
-"""What every compiled method fills in while it walks a segment, and the steps of that which are the same for all."""
+"""What every compiled method fills in while it walks a segment, and the steps of that which are the same for all.
+
+What is called once a step takes arrays and numbers, not the whole walk: handing on a tuple of arrays counts each of them.
+"""
 
 from typing import Any, NamedTuple
 
@@ -27,28 +30,27 @@ class Walk(NamedTuple):
 
 
 @compiled
-def span(walk: Any, k: Any) -> Any:
-    """Where in `order` step k of the segment (from 0) begins and ends."""
-    n = walk.order.shape[0]
-    first = k % -(-n // walk.batch) * walk.batch
-    return first, min(first + walk.batch, n)
+def span(n: Any, batch: Any, k: Any) -> Any:
+    """Where among n rows in order step k of the segment (from 0) begins and ends."""
+    first = k % -(-n // batch) * batch
+    return first, min(first + batch, n)
 
 
 @compiled
-def slope_of(model: Any, penalty: Any, walk: Any, k: Any, w: Any, z: Any, g: Any) -> Any:
-    """g ← gradient at w of the mean loss over the rows of step k, and the penalty's pull."""
-    first, last = span(walk, k)
+def slope_of(model: Any, penalty: Any, rows: Any, w: Any, z: Any, g: Any) -> Any:
+    """g ← gradient at w of the mean loss over `rows`, and the penalty's pull."""
+    n = rows.shape[0]
     g[:] = 0.0
-    for place in range(first, last):
-        row_slope(model, walk.order[place], w, z, 1.0 / (last - first), g)
+    for place in range(n):
+        row_slope(model, rows[place], w, z, 1.0 / n, g)
     for j in range(model.d * z.shape[0]):
         g[j] += pull(penalty, w[j])
 
 
 @compiled
-def looked(walk: Any, k: Any) -> Any:
-    """Whether the point after step k (from 0) is looked at or averaged."""
-    return walk.shares.shape[0] > 0 or (k + 1) % walk.every == 0 or k + 1 == walk.paces.shape[0]
+def stride(walk: Any) -> Any:
+    """After how many steps the next point is to be noted, again and again; the last point is, too."""
+    return 1 if walk.shares.shape[0] > 0 else walk.every
 
 
 @compiled

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fallline.objectives.passes import moments
+from fallline.objectives.passes import curvature_diagonal, moments
 from fallline.rows import CSR
 
 Array = np.ndarray[Any, Any]
 
+WIDEST = 1500  # columns: a matrix of that size takes 18 MB and a second to factor a few times
 CONSTANT = 1e-10  # of a column's size: a deviation below this is rounding, and the column constant
 
 
@@ -47,7 +48,9 @@ class Coordinates(NamedTuple):
         """The step in w that p is in u."""
         P = p.reshape(self.scores, self.width)
         W = P[:, : len(self.spread)] / self.spread
-        return np.concatenate([W.ravel(), (P[:, len(self.spread) :] - (W @ self.centre)[:, None])[:, : self.free].ravel()])
+        return np.concatenate(
+            [W.ravel(), (P[:, len(self.spread) :] - (W @ self.centre)[:, None])[:, : self.free].ravel()]
+        )
 
     def into(self, p: Array) -> Array:
         """The step in u that p is in w."""
@@ -67,7 +70,9 @@ class Coordinates(NamedTuple):
     def places(self) -> Array:
         """Which entry of w has the name of each entry of u."""
         d, K = len(self.spread), self.scores
-        return np.hstack([np.arange(K * d).reshape(K, d), K * d + np.arange(K * self.free).reshape(K, self.free)]).ravel()
+        return np.hstack(
+            [np.arange(K * d).reshape(K, d), K * d + np.arange(K * self.free).reshape(K, self.free)]
+        ).ravel()
 
     def _split(self, w: Array) -> tuple[Array, Array]:
         d, K = len(self.spread), self.scores
@@ -81,15 +86,20 @@ def plain(objective: Any) -> Coordinates:
 
 
 def standard(objective: Any) -> tuple[Coordinates, Array]:
-    """Coordinates in which a dense table is standardised, and each column's kurtosis; costs a reading of the table.
+    """Coordinates in which a table is standardised, and each column's kurtosis; costs a reading of the table.
 
-    Sparse tables keep their own coordinates: centring would fill them.
+    A wide sparse table is scaled but not centred, and the kurtosis of a sparse one is left aside.
     """
-    own = plain(objective)
-    if isinstance(objective.model.rows, CSR):
-        return own, np.zeros(objective.model.d)
-    mean, deviation, kurtosis = moments(objective)
-    size = np.hypot(mean, deviation)
+    own, model = plain(objective), objective.model
+    if isinstance(model.rows, CSR):
+        size = np.sqrt(curvature_diagonal(objective, np.ones(objective.n), 0))
+        if model.d > WIDEST:
+            return own._replace(spread=np.where(size > 0, size, 1.0)), np.zeros(model.d)
+        mean = np.bincount(model.rows.indices, weights=model.rows.data, minlength=model.d) / objective.n
+        deviation, kurtosis = np.sqrt(np.maximum(size**2 - mean**2, 0.0)), np.zeros(model.d)
+    else:
+        mean, deviation, kurtosis = moments(objective)
+        size = np.hypot(mean, deviation)
     spread = deviation if own.free else size
     spread = np.where(spread > CONSTANT * size, spread, np.where(size > 0, size, 1.0))
     return own._replace(centre=mean if own.free else own.centre, spread=spread), kurtosis

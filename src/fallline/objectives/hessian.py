@@ -16,11 +16,21 @@ BLOCK = 8192  # rows multiplied at once: a few MB, whatever the table's length
 
 def table_rows(objective: Any, first: int, last: int) -> Array:
     """Rows first … last of the table as a dense float64 array; a view where they are one already."""
+    part = table_slice(objective, slice(first, last))
+    return np.asarray(part.toarray() if sp.issparse(part) else part)
+
+
+def table_slice(objective: Any, which: slice) -> Any:
+    """Those rows in float64, sparse if the table is."""
+    return table_whole(objective)[which].astype(float, copy=False)
+
+
+def table_whole(objective: Any) -> Any:
+    """The table as NumPy or SciPy knows it, nothing copied."""
     rows = objective.model.rows
     if isinstance(rows, CSR):
-        whole = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
-        return np.asarray(whole[first:last].toarray().astype(float, copy=False))
-    return np.asarray(rows.X[first:last].astype(float, copy=False))
+        return sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
+    return rows.X
 
 
 def matrix_rows(objective: Any, first: int, last: int) -> Array:
@@ -38,10 +48,12 @@ def hessian(objective: Any, w: Array) -> Array:
     return out
 
 
-def curvature_matrix(objective: Any, w: Array, coordinates: Coordinates) -> Array:
-    """The same in other coordinates, (scores·width, scores·width)."""
-    made = _by_class if isinstance(objective.loss, Softmax) else _by_row
-    H = made(objective, w, coordinates) / objective.n
+def curvature_matrix(objective: Any, w: Array, coordinates: Coordinates, most: int | None = None) -> Array:
+    """The same in other coordinates, (scores·width, scores·width); of the rows that bend, `most` stand for all."""
+    if isinstance(objective.loss, Softmax):
+        H = _by_class(objective, w, coordinates) / objective.n
+    else:
+        H = _by_row(objective, w, coordinates, most or objective.n) / objective.n
     H[np.diag_indices_from(H)] += coordinates.each(pull_slope(objective), 2)
     return H
 
@@ -51,17 +63,19 @@ def pull_slope(objective: Any) -> float:
     return float(objective.penalty.pull(1.0))
 
 
-def _by_row(objective: Any, w: Array, coordinates: Coordinates) -> Array:
+def _by_row(objective: Any, w: Array, coordinates: Coordinates, most: int) -> Array:
     """Σ curvatureᵢ·xᵢxᵢᵀ."""
     curvature = objective.curvature(w)
     bends = np.flatnonzero(curvature)
+    sparse = isinstance(objective.model.rows, CSR)
+    some = bends[:: -(-len(bends) // most)] if len(bends) > most else bends
     H = np.zeros((coordinates.width, coordinates.width))
-    if len(bends) < 0.5 * objective.n and not isinstance(objective.model.rows, CSR):
-        for first in range(0, len(bends), BLOCK):  # a loss with corners bends at few rows: leave out the others
-            some = bends[first : first + BLOCK]
-            X = coordinates.rows(objective.model.rows.X[some])
-            H += X.T @ (curvature[some][:, None] * X)
-        return H
+    if len(some) < 0.5 * objective.n and not sparse:  # a loss with corners bends at few rows: leave out the others
+        for first in range(0, len(some), BLOCK):
+            part = some[first : first + BLOCK]
+            X = coordinates.rows(objective.model.rows.X[part])
+            H += X.T @ (curvature[part][:, None] * X)
+        return H * (len(bends) / max(len(some), 1))
     even = curvature.max() == curvature.min()  # least squares without weights: X'X alone, twice as fast
     for first in range(0, objective.n, BLOCK):
         X = coordinates.rows(table_rows(objective, first, first + BLOCK))
@@ -75,8 +89,9 @@ def _by_class(objective: Any, w: Array, coordinates: Coordinates) -> Array:
     K, width = objective.classes, coordinates.width
     H = np.zeros((K, width, K, width))
     for first in range(0, objective.n, BLOCK):
-        X, p = class_chances(objective, w, first, first + BLOCK)
-        weights, X = objective.model.weights[first : first + len(X)], coordinates.rows(X)
+        p = class_chances(objective, w, first, first + BLOCK)
+        X = coordinates.rows(table_rows(objective, first, first + BLOCK))
+        weights = objective.model.weights[first : first + BLOCK]
         for k in range(K):
             for other in range(k + 1):
                 c = weights * p[:, k] * ((k == other) - p[:, other])
@@ -87,12 +102,12 @@ def _by_class(objective: Any, w: Array, coordinates: Coordinates) -> Array:
     return H.reshape(K * width, K * width)
 
 
-def class_chances(objective: Any, w: Array, first: int, last: int) -> tuple[Array, Array]:
-    """Rows first … last of the table, and what a softmax model gives each class there, (rows, classes)."""
+def class_chances(objective: Any, w: Array, first: int, last: int) -> Array:
+    """What a softmax model gives each class in rows first … last, (rows, classes); sparse rows are not filled."""
     model, K = objective.model, objective.classes
-    X = table_rows(objective, first, last)
-    z = X @ w[: K * model.d].reshape(K, model.d).T + model.offset[first:last]
+    W, rows = w[: K * model.d].reshape(K, model.d).T, slice(first, last)
+    z = table_slice(objective, rows) @ W + model.offset[rows]
     if len(w) > K * model.d:
         z += w[K * model.d :]
     p = np.exp(z - z.max(axis=1, keepdims=True))
-    return X, p / p.sum(axis=1, keepdims=True)
+    return np.asarray(p / p.sum(axis=1, keepdims=True))

@@ -13,21 +13,56 @@ import numpy as np
 
 from fallline.kernels import passes as kernels
 from fallline.kernels import penalty as shrink
+from fallline.rows import Dense
 
 Array = np.ndarray[Any, Any]
 
 PARTS = 16
+STRIP = 1024  # rows multiplied at once
 WORTHWHILE = 2_000_000  # entries; below, starting a thread costs more than it saves
 
 
 def loss_and_gradient(objective: Any, w: Array, threads: int | None = None) -> tuple[float, Array]:
     """The objective at w, and the gradient of the mean loss and the penalty's smooth share, from one reading."""
     model = objective.model
+    if objective.scores > 1 and isinstance(model.rows, Dense):
+        return _by_class(objective, w, threads)
 
     def piece(first: int, last: int, out: Array) -> None:
         out[-1] = kernels.part_of_pass(model, first, last, w, kernels.room(model.rows, objective.scores), out[:-1])
 
-    total = summed(objective, piece, len(w) + 1, threads) / objective.n
+    total = pieces(objective, piece, len(w) + 1, threads) / objective.n
+    g = total[:-1].copy()
+    shrink.pull_on(objective.penalty, w, objective.penalised, g)
+    return float(total[-1]) + float(shrink.cost_of(objective.penalty, w, objective.penalised)), g
+
+
+def _by_class(objective: Any, w: Array, threads: int | None) -> tuple[float, Array]:
+    """The same for several scores a row of a dense table, by matrix products of strips in float64."""
+    model, K, d = objective.model, objective.classes, objective.model.d
+    W, free = w[: K * d].reshape(K, d).T, w[K * d :]
+
+    def piece(first: int, last: int, out: Array) -> None:
+        for begin in range(first, last, STRIP):
+            rows = slice(begin, min(begin + STRIP, last))
+            X = model.rows.X[rows].astype(float, copy=False)
+            z = X @ W + model.offset[rows]
+            if len(free):
+                z += free
+            z -= z.max(axis=1, keepdims=True)
+            own = np.arange(len(z)), model.y[rows]
+            out[-1] -= float(model.weights[rows] @ z[own])
+            np.exp(z, out=z)
+            whole = z.sum(axis=1)
+            out[-1] += float(model.weights[rows] @ np.log(whole))
+            z /= whole[:, None]
+            z[own] -= 1.0
+            z *= model.weights[rows, None]
+            out[: K * d] += (z.T @ X).ravel()
+            if len(free):
+                out[K * d : -1] += z.sum(axis=0)
+
+    total = pieces(objective, piece, len(w) + 1, threads) / objective.n
     g = total[:-1].copy()
     shrink.pull_on(objective.penalty, w, objective.penalised, g)
     return float(total[-1]) + float(shrink.cost_of(objective.penalty, w, objective.penalised)), g
@@ -42,15 +77,15 @@ def height_at_zero(objective: Any) -> float:
 def curvature_times(objective: Any, bends: Array, v: Array, threads: int | None = None) -> Array:
     """The second derivative of the mean loss times v, for row curvatures `bends` (n,)."""
     piece = lambda first, last, out: kernels.bent(objective.model, first, last, bends, v, out)  # noqa: E731 - a sum
-    return summed(objective, piece, len(v), threads) / objective.n
+    return pieces(objective, piece, len(v), threads) / objective.n
 
 
-def curvature_diagonal(objective: Any, bends: Array, threads: int | None = None) -> Array:
-    """Its diagonal, (size,)."""
+def curvature_diagonal(objective: Any, bends: Array, free: int, threads: int | None = None) -> Array:
+    """Its diagonal, (d + free,)."""
     d = objective.model.d
     piece = lambda first, last, out: kernels.squares(objective.model.rows, first, last, bends, out)  # noqa: E731
-    diagonal = summed(objective, piece, d, threads) / objective.n
-    return np.append(diagonal, bends.mean()) if objective.size > d else diagonal
+    diagonal = pieces(objective, piece, d, threads) / objective.n
+    return np.append(diagonal, np.full(free, bends.mean()))
 
 
 def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, Array]:
@@ -62,14 +97,14 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
     centre = np.median(X[:: max(1, n // 64)], axis=0).astype(float)
     d = len(centre)
     piece = lambda first, last, out: kernels.powers(X, first, last, centre, out.reshape(3, d))  # noqa: E731
-    shift, square, fourth = summed(objective, piece, 3 * d, threads).reshape(3, d) / n
+    shift, square, fourth = pieces(objective, piece, 3 * d, threads).reshape(3, d) / n
     variance = np.maximum(square - shift * shift, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         kurtosis = np.nan_to_num(fourth / (variance * variance), nan=0.0, posinf=0.0)
     return centre + shift, np.sqrt(variance), kurtosis
 
 
-def summed(objective: Any, piece: Callable[[int, int, Array], Any], size: int, threads: int | None) -> Array:
+def pieces(objective: Any, piece: Callable[[int, int, Array], Any], size: int, threads: int | None) -> Array:
     """Σ over pieces of the rows of what piece(first, last, out) puts into out (size,)."""
     n = objective.n
     stored = getattr(objective.model.rows, "data", None)

@@ -10,9 +10,10 @@ import scipy.linalg as la
 from scipy.optimize import minimize
 
 from fallline.losses import CLASSIFICATION, REGRESSION, AbsoluteError, Quantile, Softmax, SquaredError
+from fallline.objectives.coordinates import WIDEST
 from fallline.penalties import ElasticNet
 from fallline.reference.hessian import hessian
-from fallline.reference.optimum import WIDEST, newton
+from fallline.reference.optimum import newton
 from fallline.rows import CSR
 
 Array = np.ndarray[Any, Any]

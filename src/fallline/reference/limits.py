@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.losses import Softmax, SquaredError
+from fallline.objectives.coordinates import WIDEST
+from fallline.objectives.variants import with_loss
 from fallline.reference.hessian import hessian, matrix_rows
-from fallline.reference.optimum import WIDEST, with_loss
 
 Array = np.ndarray[Any, Any]
 

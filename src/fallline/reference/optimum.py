@@ -14,14 +14,15 @@ from fallline.executors import newton as executors
 from fallline.executors.level import level_of
 from fallline.executors.newton import lasso_of
 from fallline.losses.smoothed import Smoothed
-from fallline.objectives.coordinates import standard
+from fallline.objectives.coordinates import WIDEST, standard
 from fallline.objectives.variants import with_loss
 
 Array = np.ndarray[Any, Any]
 
-WIDEST = 1500  # parameters; the matrix then takes 18 MB and a second to factor a few times
 STEPS = 100
 ENOUGH = 1e-16  # of the height: a Newton step that promises less is rounding
+SETTLED = 1e-9  # the same for one of the rounded losses, each only on the way to the next
+RIDGE = 1e-3  # of the mean curvature: in a narrow window few rows bend, and steps along what none of them sees are wild
 
 
 class Optimum(NamedTuple):
@@ -48,9 +49,9 @@ def optimum_of(objective: Any) -> Optimum:
     return Optimum(w, objective.value(w), by, time.perf_counter() - start, passes)
 
 
-def newton(objective: Any, w: Array, enough: float) -> tuple[Array, float]:
+def newton(objective: Any, w: Array, enough: float, ridge: float = 0.0) -> tuple[Array, float]:
     """Damped Newton from w until a step promises less than `enough` of the height; the point and the passes it took."""
-    settled = executors.newton(objective, w, enough, STEPS, standard(objective)[0])
+    settled = executors.newton(objective, w, enough, STEPS, standard(objective)[0], ridge)
     return settled.point.w, settled.passes
 
 
@@ -61,7 +62,7 @@ def _rounded(objective: Any) -> tuple[Array, float]:
     best, height = w, objective.value(w)
     for width in spread * 0.5 ** np.arange(24):
         rounded = with_loss(objective, Smoothed(objective.loss, float(width)))
-        w, more = newton(rounded, w, 1e-9)
+        w, more = newton(rounded, w, SETTLED, RIDGE)
         passes += more
         if objective.value(w) < height:
             best, height = w, objective.value(w)

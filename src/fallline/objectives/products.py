@@ -1,0 +1,109 @@
+"""The curvature of an objective times a vector, for models too wide for a matrix; and what stands in for the matrix."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.linalg as la
+
+from fallline.losses import Softmax
+from fallline.objectives.coordinates import Coordinates
+from fallline.objectives.hessian import class_chances, pull_slope, table_rows, table_whole
+from fallline.objectives.passes import curvature_diagonal, curvature_times, pieces
+from fallline.rows import CSR
+
+Array = np.ndarray[Any, Any]
+Product = Callable[[Array], Array]
+
+STRIP = 2048  # rows multiplied at once
+TINY = 1e-300
+FAINT = 1e-8  # of the largest: a column that hardly bends is not stepped along 10⁸ times as far
+SINGLE = 100.0  # deviations between a column's mean and zero, up to which products of float32 tables may be in float32
+
+
+def curvature_product(objective: Any, w: Array, coordinates: Coordinates) -> Product:
+    """v → the second derivative at w of the loss and of the penalty's smooth share, times v; a pass to make, a pass to use."""
+    ridge, many = pull_slope(objective), objective.penalised
+    times = _by_class(objective, w, coordinates) if isinstance(objective.loss, Softmax) else _by_row(objective, w)
+
+    def product(v: Array) -> Array:
+        out = times(v)
+        out[:many] += ridge * v[:many]
+        return out
+
+    return product
+
+
+def _by_row(objective: Any, w: Array) -> Product:
+    bends = objective.curvature(w)
+    return lambda v: curvature_times(objective, bends, v)
+
+
+def _by_class(objective: Any, w: Array, coordinates: Coordinates) -> Product:
+    """Σ vᵢ·(p∘s − p·(p·s)) with s the scores that v gives row i, spread over the row."""
+    model, K, d, n = objective.model, objective.classes, objective.model.d, objective.n
+    sparse = isinstance(model.rows, CSR)
+    whole = table_whole(objective)
+    near = sparse or bool((abs(coordinates.centre) <= SINGLE * coordinates.spread).all())
+    kind = whole.dtype if near else np.dtype(float)
+    p = np.empty((n, K), dtype=kind)
+    for first in range(0, n, STRIP):
+        p[first : first + STRIP] = class_chances(objective, w, first, first + STRIP)
+    weights = model.weights.astype(kind)[:, None] / n
+
+    def product(v: Array) -> Array:
+        V, free = v[: K * d].reshape(K, d).astype(kind), v[K * d :].astype(kind)
+
+        def piece(first: int, last: int, out: Array) -> None:
+            for begin in range(first, last, STRIP):
+                rows = slice(begin, min(begin + STRIP, last))
+                X = whole[rows] if near else whole[rows].astype(float)
+                s, q = X @ V.T, p[rows]
+                if len(free):
+                    s += free
+                s -= (q * s).sum(axis=1, keepdims=True)
+                s *= q * weights[rows]
+                out[: K * d] += np.asarray((X.T @ s).T if sparse else s.T @ X).ravel()
+                if len(free):
+                    out[K * d :] += s.sum(axis=0)
+
+        return pieces(objective, piece, len(v), None)
+
+    return product
+
+
+def stand_in(objective: Any, w: Array, coordinates: Coordinates, ridge: float) -> Array:
+    """The root of a matrix (width, width) that is near enough the curvature of every class, to precondition by."""
+    model = objective.model
+    if isinstance(objective.loss, Softmax):
+        bends = np.concatenate([
+            (p * (1.0 - p)).mean(axis=1)
+            for p in (class_chances(objective, w, first, first + STRIP) for first in range(0, objective.n, STRIP))
+        ]) * model.weights  # fmt: skip
+    else:
+        bends = objective.curvature(w)
+    A = np.zeros((coordinates.width, coordinates.width))
+    for first in range(0, objective.n, STRIP):
+        X = coordinates.rows(table_rows(objective, first, first + STRIP))
+        A += X.T @ (bends[first : first + STRIP, None] * X)
+    A /= objective.n
+    A[np.diag_indices_from(A)] += (
+        coordinates.each(pull_slope(objective), 2)[: len(A)] + ridge * np.trace(A) / len(A) + TINY
+    )
+    return np.asarray(la.cholesky(A, check_finite=False))
+
+
+def stand_in_diagonal(objective: Any, w: Array, coordinates: Coordinates) -> Array:
+    """The square roots of the curvature's diagonal in those coordinates, (scores·width,), near enough."""
+    model, K = objective.model, objective.scores
+    if isinstance(objective.loss, Softmax):
+        bends = np.full(objective.n, (1.0 - 1.0 / K) / K) * model.weights
+    else:
+        bends = objective.curvature(w)
+    if isinstance(model.rows, CSR):
+        scale = np.concatenate([coordinates.spread, np.ones(coordinates.free)])
+        own = curvature_diagonal(objective, bends, coordinates.free) / scale**2
+    else:
+        own = np.full(coordinates.width, bends.mean())  # columns are standardised
+    diagonal = np.tile(own, K) + coordinates.each(pull_slope(objective), 2)
+    return np.asarray(np.sqrt(np.maximum(diagonal, FAINT * diagonal.max() + TINY)))
