@@ -178,6 +178,27 @@ class Comparison:
             }
         )  # fmt: skip
 
+    def _fans(self) -> list[tuple[str, Any]]:
+        """For one feature: the data with the fitted lines of successive iterations, of the best setting of each kind."""
+        from fallline.figures import draw_fan, fan_of
+
+        data = self.data
+        if data.X.shape[1] != 1 or data.task == "multiclass" or not isinstance(data.X, np.ndarray):
+            return []
+        standard = abs(data.X.mean()) < 1e-9 and abs(data.X.std() - 1.0) < 1e-9
+        names = (
+            data.columns[0] + (", deviations from its mean" if standard else ""),
+            data.target + (", deviations from its mean" if data.target_scale != 1.0 else ""),
+        )
+        return [
+            (
+                f"The fit of {entry.plan.name}, iteration by iteration",
+                draw_fan(fan_of(data.X, data.y, trace, names=names)),
+            )
+            for entry in self.finals
+            if len((trace := entry.traces[0]).points) and not trace.about["diverged"]
+        ]
+
     def save(self, folder: Path | str, overwrite: bool = False) -> Path:
         """Write report.html, summary.json, plan.toml and runs/*.npz into a new folder, all or nothing.
 
@@ -195,7 +216,7 @@ class Comparison:
                 trace.save(room / "runs" / f"{number:03d}.npz")
             (room / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", "utf-8")
             (room / "plan.toml").write_text(summary["plan"], "utf-8")
-            write_report(summary, self.traces, list(self.surfaces), room / "report.html")
+            write_report(summary, self.traces, list(self.surfaces), room / "report.html", self._fans())
             _put(room, folder.resolve())
         except OSError as error:
             raise InputError(

@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
+from threadpoolctl import threadpool_limits
 
 from fallline.comparison.result import WITHIN, Baseline, Comparison, Entry, Yardstick
 from fallline.comparison.study import Study
@@ -111,7 +111,7 @@ def _compared(table: Dataset, study: Study, tell: Progress, command: str, where:
         verdict=verdict_of(entries, baselines, n, amount),
         plan={"data": where, "study": replace(study, loss=loss, amount=plans[0].amount).as_dict()},
         command=command,
-        surfaces=_surfaces(objective, [e for e in entries if e.final], study),
+        surfaces=_surfaces(objective, [e for e in entries if e.final], study, optimum.w),
     )
 
 
@@ -275,12 +275,12 @@ def _check_plane(study: Study, table: Dataset, objective: Any) -> None:
         known(name, parameter_names(trace, objective.size), "parameter")
 
 
-def _surfaces(objective: Any, finals: list[Entry], study: Study) -> list[Any]:
+def _surfaces(objective: Any, finals: list[Entry], study: Study, best: Any) -> list[Any]:
     from fallline.plane import surface_of
 
     traces = [_sound(entry.traces[0]) for entry in finals if len(entry.traces[0].points)]
     plane = (study.plane[0], study.plane[1]) if study.plane else None
-    return [surface_of(objective, traces, choose=plane)] if traces else []
+    return [surface_of(objective, traces, choose=plane, best=best)] if traces else []
 
 
 def _sound(trace: Trace) -> Trace:

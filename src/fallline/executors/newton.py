@@ -134,8 +134,11 @@ def search(objective: Any, point: Point, p: Array) -> Found:
         new = at(objective, point.w + t * p)
         after = slope_along(objective, new, p, lasso)
         enough = new.height <= point.height + SUFFICIENT * t * steep
-        if enough or (new.height <= point.height + noise and abs(after) <= FLAT * abs(steep)):
+        level = abs(new.height - point.height) <= noise and -steep <= noise
+        if abs(after) <= FLAT * abs(steep) and new.height <= point.height + noise or enough and not level:
             return Found(new, t, trial)
+        if level:  # neither height nor slope gets lower: all is rounding
+            return Found(point, 0.0, trial)
         sound = np.isfinite(new.height) and after > steep
         t *= min(max(steep / (steep - after), 0.1), 0.5) if sound else 0.1
     return Found(point, 0.0, TRIALS)

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 
 from fallline.losses import CLASSIFICATION, REGRESSION, AbsoluteError, Quantile, Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
+from fallline.objectives.hessian import hessian
 from fallline.penalties import ElasticNet
-from fallline.reference.hessian import hessian
 from fallline.reference.optimum import newton
 from fallline.rows import CSR
 

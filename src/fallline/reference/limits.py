@@ -13,8 +13,8 @@ import numpy as np
 
 from fallline.losses import Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
+from fallline.objectives.hessian import hessian, matrix_rows
 from fallline.objectives.variants import with_loss
-from fallline.reference.hessian import hessian, matrix_rows
 
 Array = np.ndarray[Any, Any]
 

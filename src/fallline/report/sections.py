@@ -19,7 +19,7 @@ def text(value: Any) -> str:
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
-    """The headline and three sentences, and a better tool where there is one."""
+    """The headline and its sentences, and a better tool where there is one."""
     found = summary.get("verdict") or {}
     sentences = "".join(f"<p>{text(style.together(str(sentence)))}</p>" for sentence in found.get("sentences", []))
     tool = found.get("better_tool")

@@ -1,0 +1,58 @@
+"""The automatic solver against certified values (NIST StRD) and another package's fits (statsmodels)."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fallline.losses import Gamma, LogLoss, Poisson, SquaredError
+from fallline.objectives import Linear
+from fallline.solve import solve
+
+NIST = Path(__file__).parents[1].parent / "shared" / "data" / "nist" / "linear"
+DIGITS = 8  # certified digits that every file must have
+
+
+def design(name: str, columns: np.ndarray) -> np.ndarray:
+    """The columns of the file's model beside its intercept."""
+    return columns[:, :1] ** np.arange(1, 6) if name.startswith("Wampler") else columns
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Certified parameters in the file's order, y, and the predictors."""
+    lines = path.read_text().splitlines()
+    first, last = map(int, re.search(r"Data +\(lines +(\d+) to +(\d+)\)", path.read_text()).groups())
+    table = np.array([[float(word) for word in line.split()] for line in lines[first - 1 : last]])
+    certified = [float(line.split()[1]) for line in lines if re.match(r"\s+B\d+ +-?[\d.]+", line)]
+    return np.array(certified), table[:, 0], table[:, 1:]
+
+
+@pytest.mark.skipif(not NIST.is_dir(), reason="the certified data sets are not at ../shared/data/nist")
+@pytest.mark.parametrize("name", ["Norris", "NoInt1", "Longley", "Wampler1", "Wampler3", "Wampler5"])
+def test_certified_least_squares_have_eight_digits(name):
+    certified, y, columns = read(NIST / f"{name}.dat")
+    intercept = name != "NoInt1"
+    w = solve(Linear(design(name, columns), y, SquaredError(), intercept=intercept)).w
+    found = np.roll(w, 1) if intercept else w
+    assert len(found) == len(certified) >= 1
+    digits = -np.log10(np.maximum(abs(found / certified - 1.0), 1e-16))
+    assert digits.min() >= DIGITS
+
+
+@pytest.mark.parametrize("family", ["Poisson", "Gamma", "Binomial"])
+def test_generalised_linear_models_equal_statsmodels(family):
+    sm = pytest.importorskip("statsmodels.api")
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((300, 4)) * [1.0, 10.0, 0.1, 3.0] + [0.0, 50.0, 0.0, -7.0]
+    z = 0.3 * (X - X.mean(0)) @ (1.0 / X.std(0)) + 0.5
+    loss, y, link = {
+        "Poisson": (Poisson(), rng.poisson(np.exp(z)).astype(float), None),
+        "Gamma": (Gamma(), rng.gamma(2.0, np.exp(z) / 2.0), sm.families.links.Log()),
+        "Binomial": (LogLoss(), np.where(rng.random(300) < 1 / (1 + np.exp(-z)), 1.0, -1.0), None),
+    }[family]
+    kind = getattr(sm.families, family)(*([link] if link else []))
+    target = (y > 0).astype(float) if family == "Binomial" else y
+    theirs = sm.GLM(target, sm.add_constant(X), family=kind).fit(tol=1e-14, maxiter=200).params
+    ours = np.roll(solve(Linear(X, y, loss), tol=1e-14).w, 1)
+    assert np.allclose(ours, theirs, rtol=1e-8, atol=1e-10)
