@@ -254,6 +254,7 @@ REFUSALS = {
     "no L2 share": (SDCA(), problem("hinge", L1(0.1)), {}, "needs an L2 penalty above zero, and L1 has none"),
     "no dual": (SDCA(), problem("poisson", L2(0.1)), {}, "no dual step for Poisson"),
     "classes": (SDCA(), SoftmaxRegression(X, np.arange(ROWS) % 3, penalty=L2(0.1)), {}, "one score a row"),
+    "a bound": (StochasticPolyak(), problem("poisson", L2(0.1)), {}, "needs a bound below Poisson"),
     "a start": (SDCA(), SQUARES, {"start": np.ones(COLUMNS + 1)}, "starts from zero coefficients"),
     "a rate": (SDCA(), SQUARES, {"schedule": Constant(0.1)}, "takes no rate, and was given 0.1"),
     "a step rule": (SAGA(), SQUARES, {"step": Momentum()}, "cannot take Momentum"),

@@ -15,10 +15,12 @@ from fallline.objectives import Linear, SoftmaxRegression
 from fallline.penalties import PENALTIES
 from fallline.samplers import SAMPLERS, Batch, InOrder
 from fallline.schedules import SCHEDULES, Warmup
+from fallline.solver import solve
 from fallline.steps import STEPS, ClipNorm, ClipValue
 from fallline.stops import AnyOf, Diverged, Epochs, Seconds, Updates, Visits
 
 VARIANTS = ("batch", "stochastic", "mini-batch")
+AUTOMATIC = "automatic"  # the solver that takes no settings: of a plan it needs its budget and its seed
 BUDGETS = {"epochs": Epochs, "updates": Updates, "visits": Visits, "seconds": Seconds}
 ORDERS = {name: made for name, made in SAMPLERS.items() if made is not Batch}  # batch descent has no order to choose
 BATCH_LOOKS = 100  # steps of batch descent between two decisions; each step is still looked at where that is cheap
@@ -46,7 +48,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run; the parts are read when it runs."""
-        known(self.variant, VARIANTS, "variant")
+        known(self.variant, (*VARIANTS, AUTOMATIC), "variant")
         known(self.budget, BUDGETS, "budget")
         for name in ("batch_size", "rate", "amount", "clip_norm", "clip_value"):
             if getattr(self, name) is not None:
@@ -55,6 +57,8 @@ class Plan:
     @property
     def kind(self) -> str:
         """All but its rate, as people call it: "mini-batch 32 · adam"."""
+        if self.variant == AUTOMATIC:
+            return AUTOMATIC
         rows = f"{self.variant} {self.batch_size}" if self.variant == "mini-batch" else self.variant
         rest = [part for part, usual in ((self.step, "plain"), (self.schedule, "constant"), (self.average, "none"))
                 if part != usual]  # fmt: skip
@@ -63,7 +67,7 @@ class Plan:
     @property
     def name(self) -> str:
         """How people call it: "mini-batch 32 · adam · rate 0.05"."""
-        return f"{self.kind} · rate {self.rate:.3g}"
+        return AUTOMATIC if self.variant == AUTOMATIC else f"{self.kind} · rate {self.rate:.3g}"
 
     @property
     def chance(self) -> bool:
@@ -78,10 +82,13 @@ class Plan:
 
     def size(self, n: int) -> int:
         """Rows a step."""
-        return {"batch": n, "stochastic": 1}.get(self.variant, min(self.batch_size, n))
+        return {"batch": n, AUTOMATIC: n, "stochastic": 1}.get(self.variant, min(self.batch_size, n))
 
     def run(self, objective: Any, looks: int = 1, gauges: Any = ()) -> Run:
         """Walk down `objective`, looking about `looks` times a pass over the rows."""
+        amount: Any = int(self.amount) if self.budget == "updates" else self.amount
+        if self.variant == AUTOMATIC:
+            return solve(objective, tol=0.0, seed=self.seed, budget=BUDGETS[self.budget](amount), gauges=gauges)
         n, updates = objective.n, self.updates(objective.n)
         size = self.size(n)
         timely = max(1, TIMED // n) if self.budget == "seconds" else updates
@@ -95,7 +102,6 @@ class Plan:
         schedule: Any = part(SCHEDULES, self.schedule, "schedule", rate=self.rate, **horizon)
         schedule = Warmup(schedule, self.warmup) if self.warmup else schedule
         average: Any = part(AVERAGES, self.average, "average", **horizon)
-        amount: Any = int(self.amount) if self.budget == "updates" else self.amount
         stop = AnyOf((Diverged(), BUDGETS[self.budget](amount)))
         steps = -(-n // size)
         every = max(1, steps // looks) if looks and steps > 1 else 1

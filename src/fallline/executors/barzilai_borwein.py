@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 
 
 class BarzilaiBorwein(NamedTuple):
-    """rate = s·s/s·y over the last step s and the gradient's change y on it (Barzilai & Borwein 1988, eq. 5's dual).
+    """rate = s·s/s·y over the last step s and the gradient's change y on it (Barzilai & Borwein 1988, eq. 6).
 
     The loss may rise for a while, which is what makes it quick; each point must be below the highest of the last `window` by
     enough, or the step is shortened (Grippo, Lampariello & Lucidi 1986; Raydan 1997), and with an L1 share the step is proximal

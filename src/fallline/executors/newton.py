@@ -11,6 +11,7 @@ import numpy as np
 import scipy.linalg as la
 
 from fallline.kernels.coordinates import lasso_step
+from fallline.losses import SquaredError
 from fallline.objectives.coordinates import Coordinates, plain
 from fallline.objectives.hessian import curvature_matrix, table_rows
 from fallline.objectives.passes import loss_and_gradient
@@ -23,6 +24,9 @@ FLAT = 0.1  # of the first slope: along a convex function a point that flat is l
 ROUNDING = 1e-13  # of the height: sums over a million rows are right to this
 TRIALS = 40
 LOST = 1e-6  # smallest over largest entry of the root's diagonal: below, Cholesky has lost half of the digits
+NEAR = 1e-2  # the same: below, least squares is worth a factorisation of its own
+REFINED = 1_000_000  # entries up to which more digits cost little
+REFINEMENTS = 3  # each gains the digits that the condition leaves
 BLIND = 1e-13  # of the largest singular value of the root: what bends less is not seen in float64
 FAINT = 1e-5  # of the same, for what is not seen
 SHARED = 1e-10  # of the mean curvature: scores of all classes may rise together, and softmax does not bend at all
@@ -86,6 +90,38 @@ def _rows_root(objective: Any, w: Array, coordinates: Coordinates) -> Array:
     X = bends[:, None] * coordinates.rows(table_rows(objective, 0, objective.n))
     ridge = np.diag(np.sqrt(coordinates.each(float(objective.penalty.pull(1.0)), 2)))
     return np.asarray(np.linalg.qr(np.vstack([X, ridge]), mode="r"))
+
+
+def least_squares_step(objective: Any, point: Point, root: Array, coordinates: Coordinates) -> Array | None:
+    """The step to the optimum of least squares on nearly dependent columns, from the residuals themselves, or None elsewhere.
+
+    By way of the gradient, rounding would be multiplied by the square of the condition number; by an orthogonal
+    factorisation of table and residuals together (Golub 1965), by the number itself; and the rest is refined with residuals
+    of more digits where the machine has them (Wilkinson 1963).
+    """
+    size, rows, diagonal = len(root), objective.model.rows, abs(root.diagonal())
+    if not isinstance(objective.loss, SquaredError) or lasso_of(objective) > 0.0 or isinstance(rows, CSR):
+        return None
+    if diagonal.min() > NEAR * diagonal.max() or objective.n * size * size > FACTORED:
+        return None
+    model, ridge = objective.model, np.sqrt(coordinates.each(float(objective.penalty.pull(1.0)), 2))
+    kind = np.longdouble if rows.X.size <= REFINED else np.float64
+    share, X = np.sqrt(model.weights).astype(kind), rows.X.astype(kind)
+    left = model.y - model.offset - X @ point.w[: model.d] - model.free * point.w[-1]
+    table = np.vstack([share[:, None] * coordinates.rows(X), np.sqrt(objective.n) * np.diag(ridge)])
+    both = np.column_stack(
+        [table, np.concatenate([share * left, -np.sqrt(objective.n) * ridge * coordinates.point(point.w)])]
+    )
+    R = np.linalg.qr(both.astype(float), mode="r")
+    values = abs(np.linalg.svd(R[:size, :size], compute_uv=False))
+    if values[-1] <= BLIND * values[0]:
+        return None
+    R, p = R[:size, :size], la.solve_triangular(R[:size, :size], R[:size, size], check_finite=False)
+    for _ in range(REFINEMENTS):
+        still = np.asarray(table.T @ (both[:, -1] - table @ p), dtype=float)
+        half = la.solve_triangular(R, still, trans="T", check_finite=False)
+        p = p + la.solve_triangular(R, half, check_finite=False)
+    return coordinates.step(p)
 
 
 def seen(R: Array) -> Array:

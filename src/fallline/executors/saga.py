@@ -27,7 +27,7 @@ class SAGA(NamedTuple):
         return WithReplacement(1, seed)
 
     def rate(self, objective: Any) -> float:
-        """1/(2L + min(2nμ, L)), L the largest row's smoothness and μ the L2 share: between 1/(3L) and 1/(2(L + nμ))."""
+        """1/(2L + min(2nμ, L)), L the largest row's smoothness and μ the L2 share: the larger of 1/(3L) and 1/(2(L + nμ))."""
         terms.smooth_loss(objective, "SAGA")
         largest = float(row_smoothness(objective, "SAGA").max())
         return 1.0 / (2.0 * largest + min(2.0 * objective.n * ridge(objective), largest))

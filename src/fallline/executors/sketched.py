@@ -9,7 +9,7 @@ import scipy.linalg as la
 from fallline.descent import State
 from fallline.executors import terms
 from fallline.executors.level import level_of
-from fallline.executors.newton import Point, at, direction, newton, root_at, search
+from fallline.executors.newton import Point, at, direction, least_squares_step, newton, root_at, search
 from fallline.kernels import passes as kernels
 from fallline.objectives.coordinates import Coordinates, plain, standard
 from fallline.objectives.passes import height_at_zero
@@ -104,7 +104,8 @@ class Sketched(NamedTuple):
             if len(rows):
                 part = objective if exact else sketch(objective, rows, own, kurtosis)
                 root = root_at(part, w, own, 0.0 if exact else SKETCH_RIDGE)
-                p = direction(objective, point, root, own).p
+                straight = least_squares_step(objective, point, root, own) if exact else None
+                p = direction(objective, point, root, own).p if straight is None else straight
                 visits += part.n + n * fresh
             found = search(objective, point, p)
             if not exact:

@@ -1,14 +1,17 @@
 """Stochastic descent whose step length is found on the step's own rows: Armijo's rule, or Polyak's."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fallline.descent import State
+from fallline.errors import InputError
 from fallline.executors import terms
 from fallline.executors.passing import walk_of, walked
 from fallline.executors.smoothness import LARGEST_CURVATURE, row_smoothness
 from fallline.kernels.search import ArmijoSearch, PolyakLength, search
+from fallline.losses import POSITIVE
 from fallline.samplers import Shuffled
 
 Array = np.ndarray[Any, Any]
@@ -18,7 +21,7 @@ CAP = 10.0  # times one over the typical row's curvature
 
 
 class StochasticArmijo(NamedTuple):
-    """SGD with a line search on each step's rows (SLS, Vaswani et al. 2019, alg. 1 with the resetting of alg. 2, option 1).
+    """SGD with a line search on each step's rows (SLS, Vaswani et al. 2019).
 
     Linear where one w fits every row (interpolation); elsewhere it ends in a ball, unless the schedule, which caps the length,
     falls: then with an average. Smooth losses and penalties. Each length tried looks at the step's rows once more.
@@ -60,13 +63,13 @@ class StochasticArmijo(NamedTuple):
 class StochasticPolyak(NamedTuple):
     """SGD by Polyak's step on each step's rows, (loss − lowest)/(share·‖g‖²) (SPS_max, Loizou et al. 2021, eq. 3).
 
-    lowest: a bound that the loss of any rows, penalty included, is never below; 0 for errors and margins. Where one w fits every
-    row it needs nothing else; elsewhere as StochasticArmijo. The schedule caps the length. Losses with corners too; smooth
-    penalties.
+    lowest: a bound that the loss of any rows, penalty included, is never below; left out, 0, which errors and margins have.
+    Where one w fits every row it needs nothing else; elsewhere as StochasticArmijo. The schedule caps the length. Losses with
+    corners too; smooth penalties.
     """
 
     share: float = 0.5
-    lowest: float = 0.0
+    lowest: float = math.nan
 
     def sampler(self, seed: int = 0) -> Shuffled:
         """The rows that it is meant for."""
@@ -80,6 +83,9 @@ class StochasticPolyak(NamedTuple):
         """The last step's length; visits."""
         terms.rows_of_a_model(objective, "StochasticPolyak")
         terms.no_prox(objective, "StochasticPolyak")
+        if math.isnan(self.lowest) and type(objective.loss) in POSITIVE.values():
+            name = type(objective.loss).__name__
+            raise InputError(f"StochasticPolyak needs a bound below {name}, which may be negative: give it lowest=….")
         return (np.zeros(2),)
 
     def readings(self, state: State) -> dict[str, float]:
@@ -92,7 +98,8 @@ class StochasticPolyak(NamedTuple):
         """Walk one segment (see descent.by_hand)."""
         terms.own_step(step, "StochasticPolyak")
         walk = walk_of(state, segment, schedule, average, every)
-        search(objective.model, objective.penalty, PolyakLength(*self), walk, np.empty(objective.scores))
+        rule = PolyakLength(self.share, 0.0 if math.isnan(self.lowest) else self.lowest)
+        search(objective.model, objective.penalty, rule, walk, np.empty(objective.scores))
         return walked(walk, state)
 
 

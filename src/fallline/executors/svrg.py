@@ -29,7 +29,7 @@ class SVRG(NamedTuple):
         return WithReplacement(1, seed)
 
     def rate(self, objective: Any) -> float:
-        """1/(6L), L the largest row's smoothness (Kovalev, Horváth & Richtárik 2020, thm 5)."""
+        """1/(6L), L the largest row's smoothness (Kovalev, Horváth & Richtárik 2020)."""
         terms.smooth_loss(objective, "SVRG")
         return 1.0 / (6.0 * float(row_smoothness(objective, "SVRG").max()))
 

@@ -7,7 +7,7 @@ its loss's fields, and
 - `ascend(y, z, u, q)`, the new u that solves u' = −derivative(y, z + q·(u' − u)) exactly: z is the row's score now and q
   how much the score rises by a unit of u.
 
-(Shalev-Shwartz & Zhang 2013, §6, where α = u; the roots for regression as in Ho & Lin 2012.) To add one: write the class,
+(Shalev-Shwartz & Zhang 2013; for regression Ho & Lin 2012.) To add one: write the class,
 add the row.
 """
 

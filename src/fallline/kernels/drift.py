@@ -1,7 +1,7 @@
 """Many steps along a slope that does not change, taken at once: what makes sparse rows cheap.
 
 Between two rows that have a column, the variance-reduced step moves its coefficient by the mean gradient and the penalty
-alone. Those steps are caught up when the column is next met (Defazio, Bach & Lacoste-Julien 2014, §3, "just in time").
+alone. Those steps are caught up when the column is next met ("just in time", Schmidt, Le Roux & Bach 2017, §4).
 """
 
 from typing import Any

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fallline.kernels.bridge import compiled, stands_for
+from fallline.kernels.conjugates import conjugate
 from fallline.kernels.sums import LinearModel, row_loss, row_slope
 from fallline.kernels.vector import both
 from fallline.methods import curvature, derivative, dot, push
@@ -134,6 +135,23 @@ def shortfalls(model: Any, w: Any) -> Any:
             total += model.weights[i] * 0.5 * jump * rounded.width * past * (1.0 - past)
             many += 1
     return total / n, many
+
+
+@compiled
+def slopes(model: Any, w: Any, out: Any) -> None:
+    """out ← derivative of every row's loss in its score, weights left aside."""
+    shift = model.free * w[w.shape[0] - 1]
+    for i in range(out.shape[0]):
+        out[i] = derivative(model.loss, model.y[i], dot(model.rows, i, w) + shift + model.offset[i])
+
+
+@compiled
+def conjugates(dual: Any, y: Any, weights: Any, u: Any) -> Any:
+    """Σ weight·conjugate of the loss at −u."""
+    total = 0.0
+    for i in range(u.shape[0]):
+        total += weights[i] * conjugate(dual, y[i], u[i])
+    return total
 
 
 @compiled

@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 
 class DoGRule(NamedTuple):
-    """rate·r̄/√(Σ‖g‖²), r̄ the largest distance from the start (Ivgi, Hinder & Carmon 2023, eq. DoG)."""
+    """rate·r̄/√(Σ‖g‖²), r̄ the largest distance from the start (Ivgi, Hinder & Carmon 2023)."""
 
     reach: float
     eps: float
@@ -122,7 +122,7 @@ class COCOBRule(NamedTuple):
 class ScheduleFreeSGDRule(NamedTuple):
     """z walks with gradients taken between z and the mean x of its points, which is the answer (Defazio et al. 2024, eq. 3–5).
 
-    Points count by the square of their rate, so that a warm-up does not weigh (§3, "on the weighting").
+    Points count by the square of their rate, so that a warm-up does not weigh.
     """
 
     beta: float

@@ -31,8 +31,8 @@ class Coordinates(NamedTuple):
         return len(self.spread) + self.free
 
     def rows(self, X: Array) -> Array:
-        """(x − mu)/s and a column of ones, (rows, width), float64."""
-        out = np.empty((len(X), self.width))
+        """(x − mu)/s and a column of ones, (rows, width), float64 or more if X has more."""
+        out = np.empty((len(X), self.width), dtype=np.result_type(X, float))
         np.subtract(X, self.centre, out=out[:, : len(self.spread)])
         out[:, : len(self.spread)] /= self.spread
         out[:, len(self.spread) :] = 1.0

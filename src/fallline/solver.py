@@ -1,6 +1,7 @@
 """The automatic solver: from an objective to its optimum, with nothing to set, and how close it is."""
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -9,13 +10,16 @@ from threadpoolctl import ThreadpoolController
 
 from fallline.descent import Run, descend
 from fallline.executors import terms
-from fallline.executors.newton import lasso_of
+from fallline.executors.certificate import bound_of
+from fallline.executors.newton import lasso_of, newton
 from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
 from fallline.executors.truncated import Truncated
 from fallline.losses import LogLoss, Softmax
-from fallline.objectives.coordinates import WIDEST
+from fallline.losses.smoothed import Smoothed
+from fallline.objectives.coordinates import WIDEST, standard
 from fallline.objectives.floor import floor_of
+from fallline.objectives.variants import with_loss
 from fallline.rows import CSR
 from fallline.samplers import Sketch
 from fallline.schedules import Constant
@@ -30,6 +34,8 @@ SKETCHED = 200  # rows a parameter in the first sketch: the excess is then about
 FEWEST, MOST = 10_000, 20_000  # rows of a sketch: fewer save nothing, more cost more than a pass or two
 LEAST = 20  # rows a parameter all the same
 STAND_IN = 12  # rows a column in a sketch that only preconditions
+CLOSE = 3.0  # times the estimate: a proven bound that is no further from it is left at that
+FINER = 1e-13  # of the loss: where the walk that proves a bound ends
 SEGMENTS = 200
 
 
@@ -41,27 +47,72 @@ class Solver(NamedTuple):
     text: str
 
 
-def solve(objective: Any, tol: float = 1e-4, *, seed: int = 0, start: Any = None) -> Run:
+def solve(
+    objective: Any,
+    tol: float = 1e-4,
+    *,
+    certify: bool = False,
+    seed: int = 0,
+    start: Any = None,
+    budget: Any = None,
+    gauges: Sequence[Any] = (),
+) -> Run:
     """Go down `objective` until its estimated excess over the optimum is at most `tol` of the loss.
 
-    objective: Linear or SoftmaxRegression. start: a point, or a Run of this solver to go on with. The trace has the estimate
+    objective: Linear or SoftmaxRegression. start: a point, or a Run of this solver to go on with. budget: a stopping rule
+    beside `tol`, read between steps. gauges: extra columns of the trace. The trace has the estimate
     at every look, absolute, in the column `excess`; `run.reason` says how the walk ended and `run.trace.about["solver"]` which
-    way was taken. The table is not copied. Raises InputError for an objective that is not a model of rows.
+    way was taken. With `certify`, `run.trace.about["bound"]` is a proven bound of the excess, absolute (infinite where nothing
+    can be proven; see executors/certificate.py for its cost). The table is not copied. Raises InputError for an objective that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
     solver = solver_for(objective, seed)
     with one_blas_thread():
-        run = descend(
-            objective,
-            sampler=solver.sampler,
-            step=Plain(),  # a solver makes its own steps
-            schedule=Constant(1.0),
-            stop=stop_of(objective, tol),
-            advance=solver.advance,
-            start=start,
+        run = walked(
+            objective, solver, AnyOf((*stop_of(objective, tol), *(() if budget is None else (budget,)))), start, gauges
         )
-    run.trace.about["solver"] = solver.text
+        run.trace.about["solver"] = solver.text
+        if certify:
+            run.trace.about["bound"] = certified(objective, solver, run)
     return run
+
+
+def walked(objective: Any, solver: Solver, stop: AnyOf, start: Any, gauges: Sequence[Any] = ()) -> Run:
+    """The solver's walk from `start` until `stop`."""
+    return descend(
+        objective,
+        sampler=solver.sampler,
+        step=Plain(),  # a solver makes its own steps
+        schedule=Constant(1.0),
+        stop=stop,
+        advance=solver.advance,
+        gauges=gauges,
+        start=start,
+    )
+
+
+def certified(objective: Any, solver: Solver, run: Run) -> float:
+    """A proven bound of the excess at the run's point.
+
+    Where the point itself does not prove one close to the estimate, a walk goes on from it to a point that is far lower still:
+    the bound there, and the way down to it, are a bound here.
+    """
+    bound = bound_of(objective, run.w, _window(run))
+    if bound <= CLOSE * run.trace.last("excess"):
+        return bound
+    if objective.loss.smooth():
+        w = walked(objective, solver, AnyOf(stop_of(objective, FINER)), run).w
+    elif objective.size <= WIDEST:
+        rounded = with_loss(objective, Smoothed(objective.loss, _window(run)))
+        w = newton(rounded, run.w, FINER, SEGMENTS, standard(objective)[0]).point.w
+    else:
+        w = run.w
+    below = float(run.trace.last("loss") - objective.value(w))
+    return min(bound, below + bound_of(objective, w, _window(run)))
+
+
+def _window(run: Run) -> float:
+    return float(run.trace.last("window")) if "window" in run.trace.columns else 0.0
 
 
 def solver_for(objective: Any, seed: int = 0) -> Solver:
@@ -81,13 +132,13 @@ def solver_for(objective: Any, seed: int = 0) -> Solver:
     return Solver(Truncated(), Sketch(rows, growth=1, seed=seed), text)
 
 
-def stop_of(objective: Any, tol: float) -> AnyOf:
+def stop_of(objective: Any, tol: float) -> tuple[Any, ...]:
     """Close enough, or no optimum to be close to, or enough tried."""
     rules: list[Any] = [Excess(tol, floor_of(objective)), Updates(SEGMENTS)]
     weights = objective.model.weights
     if type(objective.loss) in (LogLoss, Softmax) and objective.penalty.cost(1.0) == 0.0:
         rules.insert(0, Separable(math.log(2.0) * float(weights[weights > 0].min()) / objective.n))
-    return AnyOf(tuple(rules))
+    return tuple(rules)
 
 
 def one_blas_thread() -> Any:

@@ -1,0 +1,281 @@
+"""The automatic solver: the optimum of every loss under every penalty, without a setting, and an honest word on how close."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from fallline.descent import descend
+from fallline.executors.rounded import Rounded
+from fallline.executors.sketched import Sketched
+from fallline.executors.truncated import Truncated
+from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Gamma, Hinge, LogLoss, Poisson, SquaredError
+from fallline.losses.smoothed import Smoothed
+from fallline.objectives import Linear, SoftmaxRegression
+from fallline.objectives.floor import floor_of
+from fallline.objectives.passes import loss_and_gradient, moments
+from fallline.penalties import L1, L2, ElasticNet, NoPenalty
+from fallline.plan import Plan
+from fallline.reference import optimum_of
+from fallline.samplers import Sketch
+from fallline.schedules import Constant
+from fallline.solver import Solver, solve, solver_for, stop_of, walked
+from fallline.steps import Plain
+from fallline.stops import AnyOf, Updates
+from tests.tolerances import EXACT
+
+PENALTIES = {"none": NoPenalty(), "l2": L2(0.01), "l1": L1(0.01), "elasticnet": ElasticNet(0.02, 0.5)}
+SPREAD = np.array([1e-3, 1.0, 50.0, 1e3])  # of the columns: nobody has scaled them
+WITHIN = 3e-4  # of the optimum: `tol` is 1e-4, and its estimate is right to a factor of three
+ROUNDED = 3.0 * WITHIN  # the same for losses with corners, whose estimate is that of a rounded loss
+
+
+def table(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Raw columns of unlike size and mean, and a score that is linear in them."""
+    rng = np.random.default_rng(seed)
+    Z = rng.standard_normal((n, 4)) @ (np.eye(4) + 0.4 * rng.standard_normal((4, 4)))
+    return (Z + [0.0, 3.0, -1.0, 10.0]) * SPREAD, Z @ [1.0, -0.5, 0.3, 0.0]
+
+
+def targets(name: str, z: np.ndarray, seed: int = 1) -> np.ndarray:
+    """Targets that a loss of that name takes, noisy enough not to be separable."""
+    rng = np.random.default_rng(seed)
+    if name in CLASSIFICATION:
+        return np.where(rng.random(len(z)) < 1.0 / (1.0 + np.exp(-z)), 1.0, -1.0)
+    if name in POSITIVE:
+        return rng.gamma(2.0, np.exp(0.5 * z)) + 0.1
+    return 3.0 * z + rng.standard_t(4, len(z))
+
+
+def share(objective, run, optimum) -> float:
+    """The excess over the optimum as decision 0004 measures it."""
+    floor = floor_of(objective)
+    scale = max(optimum - floor, 1e-3 * (run.trace["loss"][0] - floor)) or 1.0
+    return (objective.value(run.w) - optimum) / scale
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_reaches_its_optimum_on_raw_columns(name, penalty):
+    X, z = table()
+    rng = np.random.default_rng(2)
+    objective = Linear(X, targets(name, z), LOSSES[name](), PENALTIES[penalty], weights=rng.exponential(size=len(z)))
+    run = solve(objective)
+    assert not run.diverged
+    assert share(objective, run, optimum_of(objective).value) <= (WITHIN if LOSSES[name]().smooth() else ROUNDED)
+
+
+@pytest.mark.parametrize("store", [np.float32, sp.csr_array])
+@pytest.mark.parametrize("name", ["log_loss", "squared_error", "poisson", "hinge"])
+def test_storage_and_precision_do_not_matter(name, store):
+    X, z = table()
+    same = store(X) if store is sp.csr_array else X.astype(store)
+    objective = Linear(same, targets(name, z), LOSSES[name](), L2(0.01))
+    assert share(objective, solve(objective), optimum_of(objective).value) <= ROUNDED
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_softmax_reaches_its_optimum(penalty):
+    X, z = table()
+    objective = SoftmaxRegression(X, np.digitize(z, [-1.0, 1.0]), None, PENALTIES[penalty])
+    assert share(objective, solve(objective), optimum_of(objective).value) <= WITHIN
+
+
+def test_conjugate_gradients_find_the_same_optimum_as_matrices():
+    X, z = table()
+    many = SoftmaxRegression(X, np.digitize(z, [-1.0, 1.0]), None, L2(0.01))
+    one = Linear(X, targets("log_loss", z), LogLoss(), L2(0.01))
+    sparse = Linear(sp.csr_array(X), targets("log_loss", z), LogLoss(), L2(0.01))
+    solver = Solver(Truncated(), Sketch(100, growth=1), "")
+    for objective in (many, one, sparse):
+        run = walked(objective, solver, AnyOf(stop_of(objective, 1e-8)), None)
+        assert share(objective, run, optimum_of(objective).value) <= 1e-6
+
+
+def large(n: int = 40_000) -> Linear:
+    """Large enough to be sketched."""
+    X, z = table(n)
+    return Linear(X, targets("log_loss", z), LogLoss(), L2(1e-4))
+
+
+def test_a_large_table_is_sketched_and_read_a_few_times():
+    objective = large()
+    run = solve(objective, tol=1e-8)
+    assert "sketched" in run.trace.about["solver"]
+    assert run.trace["visits"][-1] < 8 * objective.n
+    assert share(objective, run, optimum_of(objective).value) <= 3e-8
+
+
+def test_a_rare_column_is_found():
+    X, z = table(60_000)
+    rare = np.zeros((len(z), 2))
+    rare[[5, 70, 900, 20_000, 44_444], 0] = 50.0
+    rare[[1, 2, 50_000], 1] = 1.0
+    objective = Linear(np.hstack([X, rare]), targets("log_loss", z + 0.1 * rare[:, 0]), LogLoss(), L2(1e-5))
+    run = solve(objective, tol=1e-6)
+    assert share(objective, run, optimum_of(objective).value) <= 3e-6
+    assert run.trace["visits"][-1] < 12 * objective.n
+
+
+def test_a_column_far_from_zero_is_not_lost_in_single_precision():
+    X, z = table(2000)
+    far = (2e6 + np.random.default_rng(3).standard_normal((2000, 1)) * 2.0).astype(np.float32)
+    y = targets("log_loss", z + (far[:, 0].astype(float) - 2e6))
+    objective = Linear(np.hstack([X.astype(np.float32), far]), y, LogLoss(), L2(1e-3))
+    run = solve(objective, tol=1e-8)
+    assert share(objective, run, optimum_of(objective).value) <= 1e-7
+    assert objective.value(run.w) < 0.9 * solve(Linear(X, y, LogLoss(), L2(1e-3))).trace["loss"][-1]
+
+
+def test_double_and_constant_columns_do_no_harm():
+    X, z = table()
+    y = targets("log_loss", z)
+    alone, doubled = Linear(X, y, LogLoss()), Linear(np.hstack([X, X, np.full((len(z), 1), 7.0)]), y, LogLoss())
+    assert solve(doubled, 1e-8).trace["loss"][-1] == pytest.approx(solve(alone, 1e-8).trace["loss"][-1], rel=1e-7)
+    assert abs(solve(doubled).w * np.append(np.tile(SPREAD, 2), [1.0, 1.0])).max() < 1e3
+
+
+def test_more_columns_than_rows():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 150))
+    objective = Linear(X, np.sign(X[:, 0] + 0.1), LogLoss(), L2(0.01))
+    assert share(objective, solve(objective), optimum_of(objective).value) <= WITHIN
+
+
+def test_separable_classes_without_a_penalty_are_named():
+    X, z = table()
+    run = solve(Linear(X, np.where(z > 0, 1.0, -1.0), LogLoss()))
+    assert "separable" in run.reason
+    assert np.isfinite(run.w).all()
+    assert "separable" not in solve(Linear(X, np.where(z > 0, 1.0, -1.0), LogLoss(), L2(1e-3))).reason
+
+
+def test_least_squares_is_one_step():
+    X, z = table()
+    run = solve(Linear(X, targets("squared_error", z), SquaredError(), L2(0.1)))
+    assert len(run.trace) == 2
+    assert run.trace.about["solver"] == "exact Newton steps"
+
+
+@pytest.mark.parametrize("size", [300, 40_000], ids=["exact", "sketched"])
+def test_the_estimate_is_within_a_factor_of_three(size):
+    X, z = table(size)
+    ratios = []
+    for name in ("log_loss", "squared_hinge", "huber", "poisson", "gamma"):
+        for tol in (1e-2, 1e-3, 1e-4):
+            objective = Linear(X, targets(name, z), LOSSES[name](), L2(1e-3))
+            run, low = solve(objective, tol), solve(objective, 1e-12).trace["loss"][-1]
+            excess = run.trace["loss"][-1] - low
+            if excess > 1e-10 * abs(low):
+                ratios.append(run.trace["excess"][-1] / excess)
+    assert len(ratios) >= 8
+    assert np.mean([1 / 3 <= ratio <= 3 for ratio in ratios]) >= 0.9
+
+
+@pytest.mark.parametrize("objective", [large(), large(300)], ids=["sketched", "exact"])
+def test_resuming_equals_never_stopping(objective):
+    sampler = solver_for(objective, seed=4).sampler
+    walk = {"sampler": sampler, "step": Plain(), "schedule": Constant(1.0), "advance": Sketched()}
+    whole = descend(objective, stop=Updates(6), **walk)
+    half = descend(objective, stop=Updates(2), **walk)
+    again = descend(objective, stop=Updates(6), start=half, **walk)
+    assert np.array_equal(whole.w, again.w)
+    for name in ("loss", "excess", "visits", "length"):
+        assert np.array_equal(whole.trace[name], again.trace[name], equal_nan=True)
+
+
+@pytest.mark.parametrize("advance", [Rounded(), Truncated()], ids=str)
+def test_the_other_solvers_resume_too(advance):
+    X, z = table()
+    loss = Hinge() if isinstance(advance, Rounded) else LogLoss()
+    objective = Linear(X, targets("hinge", z), loss, L2(0.01))
+    walk = {"sampler": Sketch(len(z)), "step": Plain(), "schedule": Constant(1.0), "advance": advance}
+    whole = descend(objective, stop=Updates(5), **walk)
+    again = descend(objective, stop=Updates(5), start=descend(objective, stop=Updates(2), **walk), **walk)
+    assert np.array_equal(whole.w, again.w)
+
+
+def test_the_loss_never_rises():
+    for seed in range(5):
+        X, z = table(3000, seed)
+        X[:, 0] *= np.exp(2 * np.random.default_rng(seed).standard_cauchy(3000).clip(-4, 4))  # heavy tails
+        for name in ("log_loss", "poisson", "hinge"):
+            losses = solve(Linear(X, targets(name, z), LOSSES[name](), L2(1e-4)), 1e-6).trace["loss"][1:]
+            assert (np.diff(losses) <= 1e-12 * abs(losses[:-1])).all()
+
+
+def test_a_pass_has_the_same_bits_on_any_number_of_threads():
+    objective = large(200_000)
+    objective = Linear(
+        np.tile(objective.model.rows.X, 4), objective.model.y, LogLoss(), L2(1e-3)
+    )  # above the threshold
+    w = np.random.default_rng(0).standard_normal(objective.size) * 1e-3
+    height, g = loss_and_gradient(objective, w, threads=1)
+    for threads in (2, 3, 16):
+        assert loss_and_gradient(objective, w, threads)[0] == height
+        assert np.array_equal(loss_and_gradient(objective, w, threads)[1], g)
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), Poisson(), Gamma(), Hinge(), Smoothed(Hinge(), 0.3)], ids=str)
+def test_a_pass_is_the_loss_and_the_gradient(loss):
+    X, z = table(1501)
+    y = targets("poisson" if type(loss) in POSITIVE.values() else "hinge", z)
+    w = np.append(0.3 / SPREAD, 0.2)
+    for rows in (X, X.astype(np.float32), sp.csr_array(X)):
+        objective = Linear(rows, y, loss, L2(0.1), weights=y + 2.0, offset=z)
+        height, g = loss_and_gradient(objective, w)
+        assert height == pytest.approx(objective.value(w), rel=EXACT)
+        assert g == pytest.approx(objective.gradient(w), rel=1e-10)
+
+
+def test_moments_are_right_far_from_zero():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5001, 3)) * [1.0, 1e-3, 1e3] + [1e7, 0.0, 5.0]
+    mean, deviation, kurtosis = moments(Linear(X, X[:, 0]))
+    assert mean == pytest.approx(X.mean(0), rel=EXACT)
+    assert deviation == pytest.approx(X.std(0), rel=1e-7)
+    assert kurtosis == pytest.approx([3.0] * 3, abs=0.3)
+
+
+def test_a_rounded_loss_is_its_average_over_the_window():
+    loss = Smoothed(Hinge(), 0.5)
+    for z in np.linspace(-0.2, 2.2, 25):
+        window = np.linspace(z - 0.5, z + 0.5, 20_001)
+        mean = np.mean([Hinge().value(1.0, s) for s in (window[1:] + window[:-1]) / 2])
+        assert loss.value(1.0, z) == pytest.approx(mean, abs=1e-8)
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+@pytest.mark.parametrize("name", ["log_loss", "huber", "squared_hinge", "hinge", "quantile", "absolute_error"])
+def test_a_certificate_is_never_below_the_truth_and_seldom_far_above(name, penalty):
+    X, z = table()
+    objective = Linear(X, targets(name, z), LOSSES[name](), PENALTIES[penalty], offset=0.1 * z)
+    run = solve(objective, 1e-3, certify=True)
+    lowest = min(
+        optimum_of(objective).value, solve(objective, 1e-10 if LOSSES[name]().smooth() else 1e-6).trace["loss"][-1]
+    )
+    true = run.trace["loss"][-1] - lowest
+    assert true <= run.trace.about["bound"] <= 10.0 * true + 1e-9
+
+
+@pytest.mark.parametrize("name", ["squared_error", "poisson", "gamma", "tweedie", "log_loss"])
+def test_a_certificate_needs_no_penalty_where_the_loss_is_self_concordant(name):
+    X, z = table()
+    objective = Linear(X, targets(name, z), LOSSES[name]())
+    run = solve(objective, 1e-3, certify=True)
+    true = run.trace["loss"][-1] - optimum_of(objective).value
+    assert true * (1 - 1e-6) - 1e-15 <= run.trace.about["bound"] <= 2.0 * true + 1e-9
+
+
+def test_what_cannot_be_proven_is_not():
+    X, z = table()
+    assert solve(Linear(X, targets("poisson", z), Poisson(), L1(0.1)), certify=True).trace.about["bound"] == math.inf
+
+
+def test_a_plan_can_be_automatic():
+    objective = large(2000)
+    run = Plan(variant="automatic", budget="epochs", amount=9.0).run(objective)
+    assert Plan(variant="automatic").name == "automatic"
+    assert run.trace["visits"][-1] <= 12 * objective.n
+    assert share(objective, run, optimum_of(objective).value) <= WITHIN
