@@ -8,6 +8,7 @@ from pathlib import Path
 
 import classical
 import imports
+import solver
 import speed
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -15,6 +16,7 @@ PARTS = {
     "Nanoseconds a row visit": speed,
     "The classical example": classical,
     "Import": imports,
+    "The automatic solver": solver,
 }
 
 

@@ -88,6 +88,7 @@ OPTIONS = {  # arguments → what reaches the study, and what the reading of the
     "--text a --text b": ({}, {"text": ("a", "b")}),
     "--drop a --drop b": ({}, {"drop": ("a", "b")}),
     "--rare 0": ({}, {"rare": 0.0}),
+    "--weights w": ({}, {"weights": "w"}),
     "--no-standardise": ({}, {"standardise": False}),
     "--no-standardise-target": ({}, {"standardise_target": False}),
     "--standardise-target": ({}, {"standardise_target": True}),

@@ -5,6 +5,7 @@ import pytest
 
 from fallline.averages import AVERAGES, Fading, Last, PolyakRuppert, Tail
 from fallline.descent import Run, by_hand, descend, looked_at
+from fallline.errors import InputError
 from fallline.executors.compiled import compiled
 from fallline.gauges import GradientNorm as GradientNormGauge
 from fallline.losses import LOSSES, SquaredError
@@ -12,8 +13,8 @@ from fallline.objectives import Function, Linear
 from fallline.penalties import ElasticNet
 from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled, WithReplacement
 from fallline.schedules import SCHEDULES, Constant, Cosine, InverseTime, ReduceOnPlateau, Warmup
-from fallline.steps import STEPS, Adam, ClipNorm, Momentum, Plain
-from fallline.stops import AnyOf, Diverged, Epochs, GradientNorm, LossChange, NoBetter, TargetLoss, Updates
+from fallline.steps import STEPS, AdaGrad, Adam, ClipNorm, Momentum, Plain
+from fallline.stops import AllOf, AnyOf, Diverged, Epochs, GradientNorm, LossChange, NoBetter, TargetLoss, Updates
 from fallline.trace import Trace
 from oracle import Problem, dense64
 from tolerances import EXACT
@@ -273,3 +274,23 @@ def test_a_walk_says_why_it_ended(stop):
     run = walk(stop, sampler=Batch(), schedule=Constant(0.02))
     assert run.reason == stop.reason(run.trace) != ""
     assert not run.diverged
+
+
+@each_executor
+def test_a_start_of_another_size_is_refused(advance):
+    with pytest.raises(InputError, match="parameters"):
+        walk(Epochs(1), advance, start=np.zeros(len(PROBLEM.start) + 1))
+
+
+@each_executor
+def test_going_on_with_another_rule_is_refused(advance):
+    run = walk(Epochs(1), advance, step=Momentum())
+    with pytest.raises(InputError, match="memory"):
+        walk(Epochs(2), advance, step=AdaGrad(), start=run)
+
+
+def test_divergence_is_told_among_other_reasons():
+    lost = walk(AllOf((Updates(5), Diverged(1.0))), schedule=Constant(10.0))
+    assert lost.reason.startswith("made its 5 updates")
+    assert lost.diverged
+    assert not walk(Updates(5)).diverged

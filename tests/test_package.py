@@ -48,6 +48,14 @@ def test_the_readme_runs(page: str) -> None:
     assert len(names["run"].w) == 4
 
 
+def test_the_readme_quotes_what_the_command_says() -> None:
+    found = fallline.compare("diabetes")
+    for page in ("README.md", "README.zh-CN.md"):
+        quoted = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+        assert found.verdict.headline in quoted
+        assert found.verdict.sentences[0].rstrip(".") in quoted
+
+
 def test_both_readmes_show_the_same_commands() -> None:
     english, chinese = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "README.zh-CN.md"))
     for text in ("make demo", "make test", "fallline compare diabetes", "fallline.minimize(f, w0)"):

@@ -23,7 +23,7 @@ from fallline.schedules import Constant
 from fallline.solver import Solver, solve, solver_for, stop_of, walked
 from fallline.steps import Plain
 from fallline.stops import AnyOf, Updates
-from tests.tolerances import EXACT
+from tolerances import EXACT
 
 PENALTIES = {"none": NoPenalty(), "l2": L2(0.01), "l1": L1(0.01), "elasticnet": ElasticNet(0.02, 0.5)}
 SPREAD = np.array([1e-3, 1.0, 50.0, 1e3])  # of the columns: nobody has scaled them
@@ -35,7 +35,7 @@ def table(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Raw columns of unlike size and mean, and a score that is linear in them."""
     rng = np.random.default_rng(seed)
     Z = rng.standard_normal((n, 4)) @ (np.eye(4) + 0.4 * rng.standard_normal((4, 4)))
-    return (Z + [0.0, 3.0, -1.0, 10.0]) * SPREAD, Z @ [1.0, -0.5, 0.3, 0.0]
+    return (Z + np.array([0.0, 3.0, -1.0, 10.0])) * SPREAD, Z @ [1.0, -0.5, 0.3, 0.0]
 
 
 def targets(name: str, z: np.ndarray, seed: int = 1) -> np.ndarray:

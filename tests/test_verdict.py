@@ -10,7 +10,17 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from fallline.comparison.result import Baseline, Entry, Yardstick
-from fallline.comparison.verdict import LEVEL, differences, passes, percent, rank_test, score, seconds, verdict_of
+from fallline.comparison.verdict import (
+    LEVEL,
+    differences,
+    passes,
+    percent,
+    rank_test,
+    score,
+    seconds,
+    sign_test,
+    verdict_of,
+)
 from fallline.losses import SquaredError
 from fallline.objectives import Linear
 from fallline.plan import Plan
@@ -133,10 +143,19 @@ def test_a_run_without_chance_is_compared_as_sure():
     (pair,) = differences(finals)
     assert pair.real
     assert (
-        pair.text == "Mini-batch 32 · rate 0.1 came within 1 % in fewer row visits than batch · rate 0.5 (p = 0.00016)."
-    )
+        pair.text == "Mini-batch 32 · rate 0.1 came within 1 % in fewer row visits than batch · rate 0.5 (p = 0.0078)."
+    )  # eight seeds of eight on one side: 2/2⁸
     same = [entry(BATCH, {"arrives": 10, "took": 1}), entry(replace(BATCH, step="adam"), {"arrives": 10, "took": 1})]
     assert not differences(same)[0].real
+
+
+def test_one_number_against_seeds_is_called_different_in_at_most_five_per_cent():
+    chance = np.random.default_rng(0)
+    for seeds in (3, 5, 8, 20):
+        found = [sign_test(chance.normal(size=seeds).tolist(), 0.0) <= 0.05 for _ in range(4000)]
+        assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000)  # three deviations of the count itself
+    assert sign_test([1.0] * 8, 0.0) == pytest.approx(2 / 2**8)  # and it can find one
+    assert sign_test([0.0] * 8, 0.0) == 1.0
 
 
 def test_too_few_seeds_are_said_to_be_too_few():
@@ -174,7 +193,7 @@ def test_the_first_in_row_visits_and_the_first_in_seconds_are_both_named():
         "median of 8 seeds; stochastic · rate 0.1 took 5 passes; batch · rate 0.5 took 13 passes.",
         "In seconds, batch · rate 0.5 was first, after 500 µs against 2 ms for mini-batch 32 · rate 0.1.",
         "No run diverged.",
-        "No other tool was clearly quicker than these 500 µs: Newton's method took 500 ms.",
+        "No other tool was clearly quicker than these 500 µs, finding the rate not counted: Newton's method took 500 ms.",
     ]
     assert verdict.better_tool is None
 
@@ -204,7 +223,8 @@ def test_one_setting_alone_is_not_first_among_itself():
     assert verdict.sentences == [
         "It took 13 passes over the rows and 500 µs.",
         "No run diverged.",
-        "No other tool was clearly quicker than these 500 µs: scikit-learn's SGDClassifier ended 41 % above the optimum.",
+        "No other tool was clearly quicker than these 500 µs, finding the rate not counted: "
+        "scikit-learn's SGDClassifier ended 41 % above the optimum.",
     ]
     assert verdict.differences == []
 

@@ -29,6 +29,7 @@ _HOMES = {
     "load": "data",
     "maximize": "functions",
     "minimize": "functions",
+    "solve": "solver",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from fallline.objectives import Function, Linear, SoftmaxRegression
     from fallline.plan import Plan
     from fallline.rows import CSR, Dense
+    from fallline.solver import solve
     from fallline.trace import Trace
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.averages import Last
+from fallline.errors import InputError
 from fallline.nouns import Average, Objective, Schedule, StepRule, StoppingRule
 from fallline.samplers import Segment
 from fallline.trace import Readings, Trace
@@ -38,7 +39,7 @@ class Run(NamedTuple):
     @property
     def diverged(self) -> bool:
         """Whether the walk ran away; its point is then no answer."""
-        return self.reason.startswith("diverged")
+        return "diverged:" in self.reason  # as trace.broken and stops.Diverged word it, alone or among other reasons
 
 
 def by_hand(
@@ -118,11 +119,21 @@ def looked_at(count: int, every: int) -> Array:
 def _begin(
     objective: Objective, step: StepRule, advance: Any, start: Run | Array | None, gauges: Sequence[Any]
 ) -> tuple[State, Trace]:
+    walker = type(advance if hasattr(advance, "start") else step).__name__
     if isinstance(start, Run):
+        before = start.trace.about.get("walker", walker)
+        if before != walker:
+            raise InputError(
+                f"The run to go on with was walked by {before}, whose memory {walker} cannot use: begin anew."
+            )
         return start.state, start.trace.copy(gauges)
-    w = np.array(objective.start() if start is None else start, dtype=float)
+    origin = objective.start()
+    w = np.array(origin if start is None else start, dtype=float)
+    if w.shape != np.shape(origin):
+        raise InputError(f"start has shape {w.shape} where the objective has {len(origin)} parameters.")
     memory = advance.start(objective, w) if hasattr(advance, "start") else step.start(w)
     trace = Trace(objective.n, gauges)
+    trace.about["walker"] = walker
     state = State(w, memory, w, t=0, segments=0)
     trace.begin(objective, w, readings(advance, state))
     return state, trace

@@ -98,10 +98,9 @@ class Plan:
         step: Any = part(STEPS, self.step, "step rule")
         step = ClipValue(step, self.clip_value) if self.clip_value is not None else step
         step = ClipNorm(step, self.clip_norm) if self.clip_norm is not None else step
-        horizon = {"steps": updates}
-        schedule: Any = part(SCHEDULES, self.schedule, "schedule", rate=self.rate, **horizon)
+        schedule: Any = self._schedule(updates, float(objective.penalty.pull(1.0)))
         schedule = Warmup(schedule, self.warmup) if self.warmup else schedule
-        average: Any = part(AVERAGES, self.average, "average", **horizon)
+        average: Any = part(AVERAGES, self.average, "average", steps=updates)
         stop = AnyOf((Diverged(), BUDGETS[self.budget](amount)))
         steps = -(-n // size)
         every = max(1, steps // looks) if looks and steps > 1 else 1
@@ -109,6 +108,29 @@ class Plan:
             objective, sampler=sampler, step=step, schedule=schedule, stop=stop,
             average=average, advance=compiled, gauges=gauges, every=every,
         )  # fmt: skip
+
+    def _schedule(self, updates: int, alpha: float) -> Any:
+        """The schedule; what its text leaves open is laid out over the budget, so that it does what it is for."""
+        name = self.schedule.partition(":")[0].strip()
+        if name == "optimal" and not alpha and "alpha" not in self.schedule:
+            raise InputError('The schedule "optimal" is made for an L2 penalty, and there is none: add --penalty l2.')
+        laid_out: dict[str, Any] = {
+            "steps": updates,
+            "every": max(1, updates // 3),  # two falls
+            "period": max(1, updates // 7),  # of 1 + 2 + 4 periods
+            "half": max(1, updates // 10),  # five times up and down
+            "low": 0.1 * self.rate,
+            "alpha": alpha,
+            "decay": 9.0 / updates,  # down to a tenth of the rate
+        }
+        if name == "exponential":
+            laid_out["factor"] = 0.01 ** (1.0 / updates)  # down to a hundredth
+        schedule = part(SCHEDULES, self.schedule, "schedule", rate=self.rate, **laid_out)
+        if getattr(schedule, "low", 0.0) > self.rate:
+            raise InputError(
+                f"{self.schedule} swings down from rate {self.rate:g} to low: low must not be above the rate."
+            )
+        return schedule
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, those that are not set left out."""

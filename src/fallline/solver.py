@@ -60,10 +60,12 @@ def solve(
     """Go down `objective` until its estimated excess over the optimum is at most `tol` of the loss.
 
     objective: Linear or SoftmaxRegression. start: a point, or a Run of this solver to go on with. budget: a stopping rule
-    beside `tol`, read between steps. gauges: extra columns of the trace. The trace has the estimate
-    at every look, absolute, in the column `excess`; `run.reason` says how the walk ended and `run.trace.about["solver"]` which
-    way was taken. With `certify`, `run.trace.about["bound"]` is a proven bound of the excess, absolute (infinite where nothing
-    can be proven; see executors/certificate.py for its cost). The table is not copied. Raises InputError for an objective that is not a model of rows.
+    beside `tol`, read between steps. gauges: extra columns of the trace.
+
+    The trace has the estimate at every look, absolute, in the column `excess`; `run.reason` says how the walk ended and
+    `run.trace.about["solver"]` which way was taken. With `certify`, `run.trace.about["bound"]` is a proven bound of the
+    excess, absolute, infinite where nothing can be proven; executors/certificate.py says at what cost. The table is not
+    copied. Raises InputError for an objective that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
     solver = solver_for(objective, seed)

@@ -160,6 +160,8 @@ class NoBetter(NamedTuple):
         losses = trace.columns["validation_loss"]
         best, since = math.inf, 0
         for loss in losses:
+            if math.isnan(loss):  # a look before the run was gone on with, which did not read it
+                continue
             if best == math.inf or loss < best - self.tol * abs(best):
                 best, since = loss, 0
             else:

@@ -11,6 +11,7 @@ READING = [
     click.option(
         "--target", help="Column to learn: its name, or its number from 0 (-1 is the last).  [default: the last]"
     ),
+    click.option("--weights", metavar="COLUMN", help="Column that says how much each row counts."),
     click.option(
         "--header/--no-header", default=None, help="Whether the first line names the columns.  [default: guessed]"
     ),

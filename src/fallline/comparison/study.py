@@ -17,6 +17,7 @@ FRACTIONS = (0.03, 0.1, 0.3, 0.9, 1.2)  # of the stable limit: from safe and slo
 SLOWEST = 0.01  # added for one row a step, where noise asks for less
 ADAPTIVE_RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # for rules that divide by the gradient's size: the step itself
 NATURAL_RATES = {"adadelta": (0.1, 0.3, 1.0, 3.0, 10.0), "lion": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)}
+PLANNED = ("polynomial", "cosine", "one_cycle", "tail")  # these end with the budget
 WORK = 4e10  # table entries that a comparison may touch by default; some tens of seconds
 SEVERAL = ("variants", "steps", "rates", "batch_sizes", "schedules")  # what a study may name more than one of
 EPOCHS = (5, 50)  # fewest and most passes a run by default
@@ -73,6 +74,14 @@ class Study:
         ):
             for text in texts:
                 part(table, text, kind)
+        if self.budget == "seconds":
+            for text in (*self.schedules, self.average):
+                if text.partition(":")[0] in PLANNED and "steps" not in text:
+                    raise InputError(
+                        f"{text} must know how many steps there are, which a budget in seconds does not tell: "
+                        "give --updates, --visits or --epochs, or write "
+                        f"{text.partition(':')[0]}:steps=NUMBER."
+                    )
         for name in ("variants", "steps", "batch_sizes", "schedules"):
             if not getattr(self, name):
                 raise InputError(f"{name} is empty: name at least one.")

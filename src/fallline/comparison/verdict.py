@@ -6,14 +6,23 @@ from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 
 from fallline.comparison.result import WITHIN, Baseline, Difference, Entry, Verdict
 
 LEVEL = 0.05  # the share of comparisons of equals that may come out as a difference
 QUICKER = 0.8  # of the other's time: what one must take to be called quicker, timings being noisy
-SURE = 8  # runs that stand for one without chance in it, which would come out the same as often as one likes
 NOISE = "no more than seeds differ"
+
+
+def sign_test(seeds: Sequence[float], sure: float) -> float:
+    """p-value of "a seed is as likely above `sure` as below": the exact two-sided sign test (Arbuthnot 1710), ties left out.
+
+    For a setting without chance in it, which would come out the same again, against one with: its one run is one number,
+    not a sample.
+    """
+    above, below = sum(value > sure for value in seeds), sum(value < sure for value in seeds)
+    return float(binomtest(above, above + below).pvalue) if above + below else 1.0
 
 
 def rank_test(a: Sequence[float], b: Sequence[float]) -> float:
@@ -56,9 +65,12 @@ def _test(a: Entry, b: Entry, pairs: int) -> tuple[bool, float, bool]:
     """Whether arrival is compared (or else the end), the p-value, and whether so few runs could show a difference."""
     timed = min(score(a)[0], score(b)[0]) < math.inf and not a.yard.idle
     x, y = (entry.reached("visits") if timed else entry.excess for entry in (a, b))
-    x, y = (values if entry.plan.chance else values[:1] * SURE for entry, values in ((a, x), (b, y)))
-    enough = 2.0 / math.comb(len(x) + len(y), len(x)) <= LEVEL / pairs
-    return timed, rank_test(x, y), enough
+    if a.plan.chance and b.plan.chance:
+        return timed, rank_test(x, y), 2.0 / math.comb(len(x) + len(y), len(x)) <= LEVEL / pairs
+    if not a.plan.chance and not b.plan.chance:  # the same runs would come out again: any difference is one
+        return timed, float(x[0] == y[0]), True
+    sure, seeds = (y[0], x) if a.plan.chance else (x[0], y)
+    return timed, sign_test(seeds, sure), 2.0 * 0.5 ** len(seeds) <= LEVEL / pairs
 
 
 def _difference(a: Entry, b: Entry, timed: bool, p: float, enough: bool, real: bool) -> Difference:
@@ -236,7 +248,7 @@ def _tools(finals: Sequence[Entry], baselines: Sequence[Baseline], tool: Baselin
     if finals[0].yard.idle:
         return f"The other tools: {', '.join(told)}."
     if ours < math.inf:
-        return f"No other tool was clearly quicker than these {seconds(ours)}: {', '.join(told)}."
+        return f"No other tool was clearly quicker than these {seconds(ours)}, finding the rate not counted: {', '.join(told)}."
     return f"No other tool got there either: {', '.join(told)}."
 
 

@@ -96,7 +96,7 @@ def by_duality(objective: Any, w: Array, window: float = 0.0) -> float:
 
 
 def balanced(u: Array, weights: Array) -> Array:
-    """u with the side of more weight shrunk until Σ weight·u = 0, as a free intercept demands; a shrunk slope is a slope still."""
+    """u with the side of more weight shrunk until Σ weight·u = 0, as a free intercept demands; 0 is always a slope."""
     up, down = float(weights @ np.maximum(u, 0.0)), float(weights @ np.maximum(-u, 0.0))
     if up > down:
         return np.where(u > 0.0, u * (down / up), u)

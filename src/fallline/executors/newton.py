@@ -112,7 +112,7 @@ def least_squares_step(objective: Any, point: Point, root: Array, coordinates: C
     both = np.column_stack(
         [table, np.concatenate([share * left, -np.sqrt(objective.n) * ridge * coordinates.point(point.w)])]
     )
-    R = np.linalg.qr(both.astype(float), mode="r")
+    R = np.asarray(np.linalg.qr(both.astype(float), mode="r"))
     values = abs(np.linalg.svd(R[:size, :size], compute_uv=False))
     if values[-1] <= BLIND * values[0]:
         return None
@@ -171,7 +171,7 @@ def search(objective: Any, point: Point, p: Array) -> Found:
         after = slope_along(objective, new, p, lasso)
         enough = new.height <= point.height + SUFFICIENT * t * steep
         level = abs(new.height - point.height) <= noise and -steep <= noise
-        if abs(after) <= FLAT * abs(steep) and new.height <= point.height + noise or enough and not level:
+        if (abs(after) <= FLAT * abs(steep) and new.height <= point.height + noise) or (enough and not level):
             return Found(new, t, trial)
         if level:  # neither height nor slope gets lower: all is rounding
             return Found(point, 0.0, trial)

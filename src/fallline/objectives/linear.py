@@ -36,12 +36,19 @@ class RowObjective:
         """All zero."""
         return np.zeros(self.size)
 
+    def _check(self, w: Array) -> None:
+        """Refuse a point of another size: a kernel would read beyond its end."""
+        if w.shape[-1] != self.size:
+            raise InputError(f"w has {w.shape[-1]} numbers where this objective has {self.size} parameters.")
+
     def value(self, w: Array) -> float:
         """The objective at w."""
+        self._check(w)
         return float(mean_loss(self.model, w, np.zeros(self.scores)) + shrink.cost_of(self.penalty, w, self.penalised))
 
     def values(self, points: Array) -> Array:
         """The objective at each of `points` (k, size), reading the table once."""
+        self._check(points)
         if len(points) == 1:
             return np.array([self.value(points[0])])
         heights: Array = mean_losses(self.model, np.ascontiguousarray(points), np.zeros(self.scores))
@@ -50,6 +57,7 @@ class RowObjective:
 
     def gradient(self, w: Array, rows: Any = slice(None)) -> Array:
         """Gradient at w of the mean loss over `rows` (indices, or slice(None): all) and the penalty's smooth share."""
+        self._check(w)
         g = np.empty_like(w)
         if isinstance(rows, slice):
             mean_slope(self.model, w, np.zeros(self.scores), g)

@@ -33,6 +33,11 @@ class Limits(NamedTuple):
     borrowed: bool  # the loss has no curvature, so this is that of least squares on the same rows: a scale, no limit
 
     @property
+    def rough(self) -> bool:
+        """Whether for few rows a step only a bound is known: several classes, and tables too wide for a matrix."""
+        return not len(self.scores)
+
+    @property
     def batch(self) -> float:
         """2/λ₁."""
         return float(2.0 / self.values[-1])
