@@ -294,3 +294,9 @@ def test_divergence_is_told_among_other_reasons():
     assert lost.reason.startswith("made its 5 updates")
     assert lost.diverged
     assert not walk(Updates(5)).diverged
+
+
+@pytest.mark.parametrize("sampler", [Shuffled(0), Shuffled(-1), WithReplacement(0), InOrder(0)])
+def test_a_step_of_no_rows_is_refused(sampler):
+    with pytest.raises(InputError, match="at least one"):
+        walk(Epochs(1), sampler=sampler)

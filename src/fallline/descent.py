@@ -91,7 +91,7 @@ def descend(
     than a step rule does (a line search, a table of gradients) has a method `start(objective, w)` for its first memory; one
     that knows more of a point than where it is (its loss, how far it is from the optimum) has `readings(state)`.
     """
-    state, trace = _begin(objective, step, advance, start, (*stop.gauges(), *gauges))
+    state, trace = _begin(objective, sampler, step, advance, start, (*stop.gauges(), *gauges))
     while not (reason := trace.broken() or stop.reason(trace)):
         before = state
         pace = schedule.react(trace) if hasattr(schedule, "react") else schedule
@@ -117,8 +117,10 @@ def looked_at(count: int, every: int) -> Array:
 
 
 def _begin(
-    objective: Objective, step: StepRule, advance: Any, start: Run | Array | None, gauges: Sequence[Any]
+    objective: Objective, sampler: Any, step: StepRule, advance: Any, start: Run | Array | None, gauges: Sequence[Any]
 ) -> tuple[State, Trace]:
+    if sampler.size(objective.n) < 1:
+        raise InputError(f"{sampler} takes {sampler.size(objective.n)} rows a step: it must take at least one.")
     walker = type(advance if hasattr(advance, "start") else step).__name__
     if isinstance(start, Run):
         before = start.trace.about.get("walker", walker)

@@ -62,6 +62,7 @@ Rows = Dense | CSR
 def table(X: Any) -> Rows:
     """Rows of a NumPy array or a SciPy sparse matrix; floats as they are, anything else as float64."""
     if sp.issparse(X):
+        _filled(X.shape)
         csr = X.tocsr()
         if not csr.has_canonical_format:
             csr = csr.copy()  # the user's own table stays as it is
@@ -73,11 +74,15 @@ def table(X: Any) -> Rows:
     X = np.asarray(X)
     if X.ndim != 2:
         raise InputError(f"X has {X.ndim} dimension(s) where a table has two, rows and columns: try X.reshape(-1, 1).")
-    if X.shape[0] == 0 or X.shape[1] == 0:
-        raise InputError(f"X has no {'columns' if X.shape[0] else 'rows'} (its shape is {X.shape}): give at least one.")
+    _filled(X.shape)
     X = np.ascontiguousarray(_floating(X))
     _finite(X.reshape(-1), lambda k: divmod(k, X.shape[1]))
     return Dense(X)
+
+
+def _filled(shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise InputError(f"X has no {'columns' if shape[0] else 'rows'} (its shape is {shape}): give at least one.")
 
 
 def _floating(values: Array) -> Array:

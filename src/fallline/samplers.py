@@ -1,4 +1,4 @@
-"""Samplers: which rows next? A segment is one pass over the rows; its order depends on (seed, segments walked) alone."""
+"""Samplers: which rows next? A segment, usually one pass over them, depends on (seed, segments walked) alone."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

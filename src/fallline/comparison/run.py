@@ -15,10 +15,12 @@ from fallline.comparison.verdict import score, verdict_of
 from fallline.data import Dataset, load
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE, LogLoss, Softmax, SquaredError
+from fallline.objectives.floor import floor_of
 from fallline.penalties import L1, L2, ElasticNet
 from fallline.plan import Plan, known, objective_of
 from fallline.reference import Limits, Optimum, limits_of, optimum_of
 from fallline.reference.baselines import Rival, rivals
+from fallline.stops import START_SHARE
 from fallline.trace import Trace
 
 Progress = Callable[[int, int, str], None]
@@ -158,14 +160,8 @@ def _compared(
 
 def yardstick(objective: Any, optimum: float, by: str) -> Yardstick:
     """How excess is measured on this objective (see Yardstick)."""
-    start = objective.value(objective.start())
-    least = 0.0
-    loss = objective.loss
-    if type(loss).__name__ in {part.__name__ for part in POSITIVE.values()}:
-        targets, places = np.unique(objective.model.y, return_inverse=True)
-        floors = np.array([loss.value(y, float(np.log(max(y, 1e-300)))) for y in targets.tolist()])
-        least = float((objective.model.weights * floors[places]).mean())
-    scale = max(optimum - least, 1e-3 * (start - least))
+    start, least = objective.value(objective.start()), floor_of(objective)
+    scale = max(optimum - least, START_SHARE * (start - least))
     return Yardstick(optimum, scale if scale > 0 else 1.0, start, by)
 
 

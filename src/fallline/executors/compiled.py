@@ -1,4 +1,4 @@
-"""The compiled executor: `descent.by_hand` as machine code, for linear models."""
+"""The compiled executor: `descent.by_hand` as machine code, for models of one score a row and of one a class."""
 
 import dis
 from typing import Any

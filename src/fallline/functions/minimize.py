@@ -87,6 +87,8 @@ def _walk(
     rule = _part(STEPS, step, "step")
     pace = _pace(objective, rule, rate, schedule)
     arrival = GradientNorm(_small(np.linalg.norm(objective.gradient(objective.w0)))) if stop is None else stop
+    if updates < 1:
+        raise InputError(f"updates is {updates}: it must be at least one.")
     stops = AnyOf((RanAway(), arrival, Updates(updates)))
     looks = 1 if isinstance(pace, Secant) or not hasattr(pace, "react") else 10  # a look re-reads the whole trace there
     gauges = (Curvature(), SecantRate()) if isinstance(pace, Secant) else ()
