@@ -142,7 +142,7 @@ def test_a_copy_goes_its_own_way():
     copy.points.append(np.zeros(3))
     copy.about["name"] = "second"
     assert len(trace.columns["loss"]) == len(trace) == len(trace.path)
-    assert trace.about == {"name": "first"}
+    assert trace.about["name"] == "first"
     assert list(copy.gauges) == list(trace.gauges)
 
 
