@@ -75,7 +75,7 @@ def test_batch_takes_every_row_at_every_step(n, steps):
 def test_the_order_is_a_function_of_seed_and_segments_alone(sampler):
     np.random.seed(0)  # noqa: NPY002 - global chance, which must not matter
     first = [sampler.segment(37, k).order.tolist() for k in (0, 1, 2)]
-    np.random.seed(1)  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002 - as above
     backwards = [sampler.segment(37, k).order.tolist() for k in (2, 1, 0)]
     assert first == backwards[::-1]
 

@@ -73,7 +73,7 @@ def _run(
         raise InputError("DATA is missing: name a CSV file or one of scikit-learn's sets, such as diabetes.")
     folder = Path(output or f"fallline-{_stem(data)}")
     check_folder(folder, overwrite)
-    with _progress(quiet) as tell:
+    with _Progress(quiet) as tell:
         found = run(data, target, study, progress=tell, command=command, **reading_options)
         tell(1, 1, "writing the report")
         found.save(folder, overwrite)
@@ -139,7 +139,7 @@ def _stem(data: str) -> str:
     return Path(data).name.split(".")[0] or "comparison"
 
 
-class _progress:  # noqa: N801 - used like a function
+class _Progress:
     """A progress bar on a terminal, nothing elsewhere."""
 
     def __init__(self, quiet: bool) -> None:

@@ -76,14 +76,20 @@ def height_at_zero(objective: Any) -> float:
 
 def curvature_times(objective: Any, bends: Array, v: Array, threads: int | None = None) -> Array:
     """The second derivative of the mean loss times v, for row curvatures `bends` (n,)."""
-    piece = lambda first, last, out: kernels.bent(objective.model, first, last, bends, v, out)  # noqa: E731 - a sum
+
+    def piece(first: int, last: int, out: Array) -> None:
+        kernels.bent(objective.model, first, last, bends, v, out)
+
     return pieces(objective, piece, len(v), threads) / objective.n
 
 
 def curvature_diagonal(objective: Any, bends: Array, free: int, threads: int | None = None) -> Array:
     """Its diagonal, (d + free,)."""
     d = objective.model.d
-    piece = lambda first, last, out: kernels.squares(objective.model.rows, first, last, bends, out)  # noqa: E731
+
+    def piece(first: int, last: int, out: Array) -> None:
+        kernels.squares(objective.model.rows, first, last, bends, out)
+
     diagonal = pieces(objective, piece, d, threads) / objective.n
     return np.append(diagonal, np.full(free, bends.mean()))
 
@@ -96,7 +102,10 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
     X, n = objective.model.rows.X, objective.n
     centre = np.median(X[:: max(1, n // 64)], axis=0).astype(float)
     d = len(centre)
-    piece = lambda first, last, out: kernels.powers(X, first, last, centre, out.reshape(3, d))  # noqa: E731
+
+    def piece(first: int, last: int, out: Array) -> None:
+        kernels.powers(X, first, last, centre, out.reshape(3, d))
+
     shift, square, fourth = pieces(objective, piece, 3 * d, threads).reshape(3, d) / n
     variance = np.maximum(square - shift * shift, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg as la
 from scipy.optimize import minimize
 
+from fallline.executors.newton import lasso_of
 from fallline.losses import CLASSIFICATION, REGRESSION, AbsoluteError, Quantile, Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.hessian import hessian
@@ -33,7 +34,7 @@ class Rival(NamedTuple):
 
 def rivals(objective: Any) -> Iterator[Rival]:
     """Every tool that can minimise this objective, each run warm."""
-    smooth, lasso = objective.loss.smooth(), objective.penalty.cost(1.0) > 0.5 * objective.penalty.pull(1.0)
+    smooth, lasso = objective.loss.smooth(), lasso_of(objective) > 0.0
     if smooth and not lasso and objective.size <= WIDEST:
         yield _direct(objective)
     if smooth and not lasso:
