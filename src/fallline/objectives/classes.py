@@ -27,7 +27,7 @@ def balanced(y: Any, weights: Any = None) -> dict[Any, float]:
     return dict(zip(labels.tolist(), (own.sum() / (len(labels) * own)).tolist(), strict=True))
 
 
-def by_class(y: Any, factors: Mapping[Any, float], weights: Any = None) -> Array:
+def by_class(y: Any, factors: Mapping[Any, Any], weights: Any = None) -> Array:
     """vᵢ·factor(yᵢ), (n,): what `Linear(weights=…)` and `SoftmaxRegression(weights=…)` take.
 
     y: (n,) labels. factors: label → factor; a label that is not there counts 1. weights: (n,) vᵢ; 1 where None.
@@ -38,7 +38,7 @@ def by_class(y: Any, factors: Mapping[Any, float], weights: Any = None) -> Array
     for label, factor in factors.items():
         if label not in known:
             raise InputError(f"The class weights name {label!r}, which no row has: the classes are {known}.")
-        if not (isinstance(factor, Real) and 0.0 <= factor < np.inf):
+        if not (isinstance(factor, Real) and 0.0 <= float(factor) < np.inf):
             raise InputError(f"The weight of the class {label!r} is {factor!r}: it must be a number, 0 or above.")
     v = np.ones(len(places)) if weights is None else column(weights, len(places), "weights")
     return v * np.array([float(factors.get(label, 1.0)) for label in known])[places]
