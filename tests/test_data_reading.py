@@ -98,7 +98,7 @@ HEADERS = {
 @pytest.mark.parametrize("case", HEADERS)
 def test_a_header_is_told_from_data(case, tmp_path):
     from fallline.data.column import MISSING
-    from fallline.data.read import read
+    from fallline.data.source import read_path as read
 
     content, header = HEADERS[case]
     path = tmp_path / "table.csv"

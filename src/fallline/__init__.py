@@ -35,7 +35,7 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from fallline.comparison import Comparison, Study, compare
-    from fallline.data import load
+    from fallline.data.load import load
     from fallline.descent import Run, State, by_hand, descend
     from fallline.errors import InputError
     from fallline.executors.compiled import compiled

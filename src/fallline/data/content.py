@@ -11,24 +11,33 @@ from fallline.errors import InputError
 
 GZIP = b"\x1f\x8b"
 NOT_TEXT = {
-    b"PAR1": ("a Parquet file", "read it with pyarrow.parquet.read_table and give the table"),
-    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
+    b"FEA1": ("a Feather file of version 1", "write it again as Feather 2 or Parquet"),
+    b"PAR1": ("packed Parquet data", "unpack it first"),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV; NumPy's must be called .npz"),
+    b"\x89HDF": ("an HDF5 file", "write its table as CSV or Parquet"),
+    b"SQLite format 3": ("a database", "write its table as CSV or Parquet"),
     b"BZh": ("a bzip2 archive", "unpack it first; only gzip is read packed"),
     b"\xfd7zXZ": ("an xz archive", "unpack it first; only gzip is read packed"),
-    b"\x93NUMPY": ("a NumPy file", "load it with numpy.load and give the array"),
+    b"\x93NUMPY": ("packed NumPy data", "unpack it first"),
+    b"\x80\x04": ("a pickle, which may run anything", "save its table as CSV or Parquet"),
+    b"\x80\x05": ("a pickle, which may run anything", "save its table as CSV or Parquet"),
 }
 
 
-def content(path: Path, encoding: str | None = None) -> bytes:
-    """The file's text as UTF-8 with lines that end in LF; gzip is unpacked, and a lone CR ends a line, too.
+def raw(path: Path) -> bytes:
+    """The file's bytes, unpacked where they are gzip. Raises InputError for what cannot be opened or is cut short."""
+    return _unpacked(_opened(path), path)
 
-    Raises InputError for what cannot be opened, is cut short, is not text, is empty, or is in another encoding.
+
+def lines_of(held: bytes, path: Path, encoding: str | None = None) -> bytes:
+    """A file's bytes as UTF-8 text with lines that end in LF; a lone CR ends a line, too.
+
+    Raises InputError for what is not text, is empty, or is in another encoding.
     """
-    raw = _unpacked(_opened(path), path)
     for magic, (kind, fix) in NOT_TEXT.items():
-        if raw.startswith(magic):
+        if held.startswith(magic):
             raise InputError(f"{path.name} is {kind}, not a text table: {fix}.")
-    text = _as_utf8(raw, path, encoding).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = _as_utf8(held, path, encoding).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\n " in text or text.startswith(b" "):
         text = re.sub(rb"(?m)^ +$", b"", text)  # a line of blanks is a blank line
     if not text.strip():

@@ -25,6 +25,7 @@ class Dataset:
     notes: what was inferred, a sentence each, naming the option that overrides it; `--rare` is `load(...,
     rare=...)`.
     source: the name of the file or of the bundled set, or "arrays".
+    encoder: how the table became X, for new tables (see encoder.py).
     """
 
     X: Any
@@ -37,6 +38,7 @@ class Dataset:
     target_scale: float = 1.0
     notes: tuple[str, ...] = ()
     source: str = "arrays"
+    encoder: Any = None
 
     def __repr__(self) -> str:
         n, d = self.X.shape

@@ -1,51 +1,77 @@
-"""From features to the matrix: one C-contiguous block, standardised."""
+"""From columns and their codings to the matrix: one C-contiguous block, standardised."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from fallline.data.features import Feature
+from fallline.data.coding import Coding, Values
+from fallline.data.column import Column
+from fallline.data.dataset import FloatArray
 from fallline.data.scaling import centre_and_scale
 from fallline.data.wording import counted, quoted
 from fallline.errors import InputError
 
 DTYPES = ("float64", "float32")
 RAREST = 0.005  # a 0/1 column with fewer ones than this share is scaled as if it had as many
+FLOOR = float(np.sqrt(RAREST * (1 - RAREST)))
 
 
-def encode(features: Sequence[Feature], dtype: str, standardise: bool) -> tuple[Any, tuple[str, ...]]:
-    """The matrix (n, d) of the features, and notes. Standardised columns have mean 0 and deviation 1.
+def encode(
+    codings: Sequence[Coding], columns: Sequence[Column], dtype: str, standardise: bool
+) -> tuple[Any, FloatArray, FloatArray, tuple[str, ...]]:
+    """The matrix (n, d) of the columns, what was subtracted and what it was divided by, each (d,), and notes.
 
-    0/1 columns are standardised like the rest, so that one rate fits all. Their deviation counts as at least
-    that of a share of 0.5 %: a single missing value in 20 000 would otherwise be a 141 in its row, which then
-    sets the largest rate at which stochastic descent holds.
+    Standardised columns have mean 0 and deviation 1. 0/1 columns are standardised like the rest, so that one rate fits
+    all. Their deviation counts as at least that of a share of 0.5 %: a single missing value in 20 000 would otherwise be a
+    141 in its row, which then sets the largest rate at which stochastic descent holds.
     """
-    X = np.empty((len(features[0].values), len(features)), dtype=dtype)
-    floor = np.sqrt(RAREST * (1 - RAREST))
+    width = sum(len(coding.columns()) for coding in codings)
+    X = np.empty((len(columns[0].missing), width), dtype=dtype)
+    centre, scale = np.zeros(width), np.ones(width)
     floored = 0
-    for j, feature in enumerate(features):
-        values = feature.values
-        if not standardise:
-            with np.errstate(over="ignore"):  # refused below, by name
-                X[:, j] = values
-            continue
-        if values.dtype == np.bool_:
-            mean = float(values.mean())
-            scale = float(np.sqrt(mean * (1 - mean)))
-            floored += scale < floor
-            scale = max(scale, float(floor))
-        else:
-            mean, scale = centre_and_scale(values.astype(np.float64, copy=False))
-        X[:, j] = (values - mean) / (scale or 1.0)
+    for j, values in enumerate(_all(codings, columns)):
+        if standardise:
+            centre[j], scale[j], low = _standard(values)
+            floored += low
+        write(X, j, values, centre[j], scale[j])
     if dtype == "float32" and not np.isfinite(X).all():
-        worst = features[int(np.argmin(np.isfinite(X).all(axis=0)))].name
+        names = [name for coding in codings for name in coding.columns()]
+        worst = names[int(np.argmin(np.isfinite(X).all(axis=0)))]
         raise InputError(f"column {quoted(worst)} has values too large for float32: use float64, or standardise.")
     if not standardise:
-        return X, ()
+        return X, centre, scale, ()
     note = "Every column was standardised to mean 0 and deviation 1, 0/1 columns too (--no-standardise)."
     few = (
         f"{counted(int(floored), 'column')} with a 1 or a 0 on fewer than 0.5 % of the rows got a deviation "
         "below 1, so that no single row outweighs the rest (--no-standardise)."
     )
-    return X, (note, few) if floored else (note,)
+    return X, centre, scale, (note, few) if floored else (note,)
+
+
+def encode_as(codings: Sequence[Coding], columns: Sequence[Column], centre: FloatArray, scale: FloatArray) -> Any:
+    """The matrix (n, d) of columns, with the centre and the scale of the table that the codings were made for."""
+    X = np.empty((len(columns[0].missing), len(centre)))
+    for j, values in enumerate(_all(codings, columns)):
+        write(X, j, values, centre[j], scale[j])
+    return X
+
+
+def write(X: Any, j: int, values: Values, centre: float, scale: float) -> None:
+    """Column j of the matrix: (values − centre)/scale."""
+    with np.errstate(over="ignore"):  # refused by name where it matters
+        X[:, j] = values if (centre, scale) == (0.0, 1.0) else (values - centre) / scale
+
+
+def _all(codings: Sequence[Coding], columns: Sequence[Column]) -> Iterable[Values]:
+    return (values for coding, column in zip(codings, columns, strict=True) for values in coding.values(column))
+
+
+def _standard(values: Values) -> tuple[float, float, bool]:
+    """Mean, deviation, and whether that was raised to the floor."""
+    if values.dtype != np.bool_:
+        mean, scale = centre_and_scale(values.astype(np.float64, copy=False))
+        return mean, scale or 1.0, False
+    mean = float(values.mean())
+    scale = float(np.sqrt(mean * (1 - mean)))
+    return mean, max(scale, FLOOR), scale < FLOOR

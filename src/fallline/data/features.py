@@ -1,17 +1,16 @@
-"""What a column becomes: features, each a name and n values, and the story of what was left out."""
+"""How each column is to be coded, decided from its values, and the story of what was left out."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fallline.data.coding import Coding, Levels, Numeric, Words
 from fallline.data.column import Column, Numbers, Text
-from fallline.data.dataset import FloatArray
 from fallline.data.scaling import centre_and_scale
 from fallline.data.wording import counted, listed, quoted
-from fallline.data.words import WORDY, mean_words, word_indicators
+from fallline.data.words import WORDY, frequent_words, mean_words
 from fallline.errors import InputError
 
 RARE_SHARE = 0.005  # levels on fewer rows than this share teach little and cost a long column
@@ -19,14 +18,6 @@ RARE_ROWS = 10  # nor do levels on fewer rows than this,
 RARE_TENTH = 0.1  # unless the table is so small that these are a tenth of it
 MOST_LEVELS = 30  # of a column of text, by default
 NAMES_SHARE = 0.5  # text with more levels than this to a row names the rows: names, identifiers, dates
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A column of the matrix: float64, or bool for one that says yes or no."""
-
-    name: str
-    values: FloatArray | NDArray[np.bool_]
 
 
 @dataclass
@@ -59,13 +50,12 @@ class Story:
             yield f"Left in, though it only counts the rows: {listed(self.counters)} (--drop)."
 
 
-def features(column: Column, rare: float | None, keep: bool, story: Story) -> Iterator[Feature]:
-    """The features of one column. `rare` is as in `load`; with `keep`, text that names rows is levels too."""
+def coding_of(column: Column, rare: float | None, keep: bool, story: Story) -> Coding:
+    """How a column is to be coded. `rare` is as in `load`; with `keep`, text that names rows is levels too."""
     if isinstance(column, Numbers):
-        yield from _of_numbers(column, story)
-    else:
-        most = MOST_LEVELS if rare is None else None
-        yield from _of_text(column, fewest_rows(rare, len(column.codes)), most, keep, story)
+        return _of_numbers(column, story)
+    most = MOST_LEVELS if rare is None else None
+    return _of_text(column, fewest_rows(rare, len(column.codes)), most, keep, story)
 
 
 def fewest_rows(rare: float | None, rows: int) -> float:
@@ -77,67 +67,58 @@ def fewest_rows(rare: float | None, rows: int) -> float:
     return rare * rows if rare < 1 else rare
 
 
-def _of_numbers(column: Numbers, story: Story) -> Iterator[Feature]:
+def _of_numbers(column: Numbers, story: Story) -> Numeric:
     gone = column.missing
-    present = column.values[~gone] if gone.any() else column.values
-    if (present == present[0]).all():
-        where = "wherever it is present" if gone.any() else "in every row"
+    marked = bool(gone.any())
+    present = column.values[~gone] if marked else column.values
+    constant = bool((present == present[0]).all())
+    if constant:
+        where = "wherever it is present" if marked else "in every row"
         story.dropped.append(f"{quoted(column.name)}, which is {present[0]:g} {where}")
-    elif gone.any():
-        mean, _ = centre_and_scale(present)
-        yield Feature(column.name, np.where(gone, mean, column.values))
-    else:
-        if len(present) > 2 and (np.diff(present) == 1.0).all():
-            story.counters.append(quoted(column.name))
-        yield Feature(column.name, present)
-    if gone.any():
+    elif not marked and len(present) > 2 and (np.diff(present) == 1.0).all():
+        story.counters.append(quoted(column.name))
+    if marked:
         story.filled.append(f"{quoted(column.name)} ({counted(int(gone.sum()), 'row')})")
-        yield _missing(column)
+    return Numeric(column.name, centre_and_scale(present)[0], valued=not constant, marked=marked)
 
 
-def _of_text(column: Text, fewest: float, most: int | None, keep: bool, story: Story) -> Iterator[Feature]:
+def _of_text(column: Text, fewest: float, most: int | None, keep: bool, story: Story) -> Coding:
     gone, name = column.missing, quoted(column.name)
+    marked = bool(gone.any())
     present = len(column.codes) - int(gone.sum())
     levels = len(column.levels)
+    made: Coding = Levels(column.name, (), marked=marked)
     if levels > max(NAMES_SHARE * present, 2) and not keep:
         if mean_words(column) >= WORDY:
-            made = list(word_indicators(column, fewest))
-            story.words.append(f"{name} ({counted(len(made), 'word')})")
-            yield from (Feature(word, values) for word, values in made)
+            made = Words(column.name, frequent_words(column, fewest), marked)
+            story.words.append(f"{name} ({counted(len(made.words), 'word')})")
         else:
             story.dropped.append(f"{name}, which has {levels} different texts in {present} rows")
-    elif levels == 1 and not gone.any():
+    elif levels == 1 and not marked:
         story.dropped.append(f"{name}, which is {quoted(column.levels[0])} in every row")
     else:
-        yield from _one_hot(column, fewest, most, story)
-    if gone.any():
+        made = _one_hot(column, fewest, most, story)
+    if marked:
         story.unknown.append(f"{name} ({counted(int(gone.sum()), 'row')})")
-        yield _missing(column)
+    return made
 
 
-def _one_hot(column: Text, fewest: float, most: int | None, story: Story) -> Iterator[Feature]:
+def _one_hot(column: Text, fewest: float, most: int | None, story: Story) -> Levels:
     """A column for each level, rare ones together.
 
     No level is left out as the reference: with a penalty that would make the answer depend on which one.
     """
     by_count = np.argsort(-column.counts, kind="stable")  # equal counts: the first level in order stays
     kept = sorted(int(code) for code in by_count[:most] if column.counts[code] >= fewest)
-    own = np.zeros(len(column.levels) + 1, dtype=bool)  # the last is for code -1, missing
-    own[kept] = True
-    together = len(column.levels) - len(kept)
-    if not kept and not column.missing.any():
+    own = set(kept)
+    others = tuple(level for code, level in enumerate(column.levels) if code not in own)
+    marked = bool(column.missing.any())
+    if not kept and not marked:
         story.dropped.append(
-            f"{quoted(column.name)}, none of whose {together} texts stands on {math.ceil(fewest)} rows"
+            f"{quoted(column.name)}, none of whose {len(others)} texts stands on {math.ceil(fewest)} rows"
         )
-        return
-    other = "other" if "other" not in column.levels else "(other)"
-    rare = f", {counted(together, 'rare one')} together as {quoted(other)}" if together else ""
+        return Levels(column.name, ())
+    rest = "" if not others else "other" if "other" not in column.levels else "(other)"
+    rare = f", {counted(len(others), 'rare one')} together as {quoted(rest)}" if others else ""
     story.one_hot.append(f"{quoted(column.name)} ({counted(len(column.levels), 'level')}{rare})")
-    for code in kept:
-        yield Feature(f"{column.name}={column.levels[code]}", column.codes == code)
-    if together:
-        yield Feature(f"{column.name}={other}", (column.codes >= 0) & ~own[column.codes])
-
-
-def _missing(column: Column) -> Feature:
-    return Feature(f"{column.name} is missing", column.missing)
+    return Levels(column.name, tuple(column.levels[code] for code in kept), others, rest, marked)

@@ -23,9 +23,9 @@ def from_memory(data: object, target: str | int | None = None) -> Table:
         refuse_other_target(target, own)
         if len(values) != len(arrays[0]):
             raise InputError(f"X has {len(arrays[0])} rows and y has {len(values)}: give one target for each row.")
-        return Table(ARRAYS, (*names, own), (*arrays, values), row_of, target=own)
+        return Table(ARRAYS, (*names, own), (*arrays, values), row_of, target=own, named=names[0] != numbered(0))
     names, arrays = _columns(data)
-    return Table(ARRAYS, names, arrays, row_of)
+    return Table(ARRAYS, names, arrays, row_of, named=names[0] != numbered(0))
 
 
 def pair(data: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from fallline.data.bundled import BUNDLED, bundled, unknown
-from fallline.data.column import MISSING, column
+from fallline.data.coding import Coding
+from fallline.data.column import MISSING, Column, column
 from fallline.data.dataset import Dataset
 from fallline.data.encode import DTYPES, encode
-from fallline.data.features import Feature, Story, features
+from fallline.data.encoder import Encoder, SparseEncoder
+from fallline.data.features import Story, coding_of
 from fallline.data.frames import from_memory
-from fallline.data.read import read
-from fallline.data.sparse import apart, encode_sparse, is_sparse
+from fallline.data.source import read_path
+from fallline.data.sparse import Sparse, apart, encode_sparse, from_sparse, is_sparse
 from fallline.data.table import Table
 from fallline.data.task import coded
 from fallline.data.wording import listed, quoted
@@ -40,8 +42,9 @@ def load(
 ) -> Dataset:
     """The data set in `data`, encoded. `--some-option` in a note or an error is the argument `some_option`.
 
-    data: the path of a text table (CSV and its relatives, plain or gzip), the name of a bundled scikit-learn
-        set, a pair (X, y), a NumPy array, a SciPy sparse matrix, or a pandas, polars or Arrow table.
+    data: the path of a text table (CSV and its relatives, plain or gzip), of LIBSVM text, of Parquet (a file or a
+        folder), Arrow, Feather, .npz or .npy, the name of a bundled scikit-learn set, a pair (X, y), a NumPy array,
+        a SciPy sparse matrix, or a pandas, polars or Arrow table.
     target: the column to learn, by name or by index from 0 (negative from the end); None for the last one.
     header, delimiter, encoding, quote: how a file is laid out; None to guess. A quote of "none" makes quotes
         mere characters.
@@ -59,24 +62,31 @@ def load(
     if dtype not in DTYPES:
         raise InputError(f"--dtype {quoted(dtype)} is not one of {listed(DTYPES)}.")
     missing = (missing,) if isinstance(missing, str) else tuple(missing)
-    out = _several(drop)
-    if is_sparse(data):
-        matrix, columns, table = apart(data, target, out)
+    layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
+    held = table_of(data, target, missing=missing, **layout)
+    encoder: Any
+    if isinstance(held, Sparse):
+        matrix, kept, columns, table = apart(held, target, _several(drop))
         goal, told = 0, tuple[str, ...]()
+        _refuse_one_row(table)
         learnt = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
-        X, scaled = encode_sparse(matrix, dtype, standardise)
+        X, scale, scaled = encode_sparse(matrix, held.place, dtype, standardise)
+        label = held.names[0].rsplit(" ", 1)[0]
+        encoder = SparseEncoder(kept, scale, len(held.names), held.first, table.names[0], label)
     else:
-        layout = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
-        table = _table(data, target, layout, missing)
+        table = held
+        _refuse_one_row(table)
         goal = table.find((table.target or -1) if target is None else target, "--target")
         levels = {table.find(name, "--text") for name in _several(text)}
         known = table.task if table.names[goal] == table.target else ""
         learnt = coded(
             column(table, goal, missing, ANOTHER, goal in levels), table.place, task, known, standardise_target
         )
-        made, told = _features(table, goal, missing, rare, levels, out)
-        X, scaled = encode(made, dtype, standardise)
-        columns = tuple(feature.name for feature in made)
+        codings, made, told = _codings(table, goal, missing, rare, levels, _several(drop))
+        X, centre, scale, scaled = encode(codings, made, dtype, standardise)
+        names = table.names[goal], table.named, missing
+        encoder = Encoder(tuple(codings), centre, scale, table.names, *names)
+        columns = encoder.columns
     chosen = f"The target is {quoted(table.names[goal])}, the last column (--target)."
     guessed = (chosen,) if target is None and not table.target else ()
     return Dataset(
@@ -90,23 +100,52 @@ def load(
         target_scale=learnt.scale,
         notes=(*table.notes, *guessed, *learnt.notes, *told, *scaled),
         source=table.source,
+        encoder=encoder,
     )
 
 
-def _features(
+def table_of(
+    data: Any,
+    target: str | int | None = None,
+    *,
+    missing: Sequence[str] = MISSING,
+    names: Sequence[str] = (),
+    **layout: Any,
+) -> Table | Sparse:
+    """The table that `data` names or holds, nothing inferred yet; a file goes before a bundled set of its name.
+
+    layout: header, delimiter, encoding and quote of a text table; names: columns that it is known to have.
+    """
+    if isinstance(data, str) and not Path(data).is_file():
+        if data in BUNDLED:
+            return bundled(data)
+        if not (Path(data).suffix or os.sep in data or Path(data).exists()):
+            raise unknown(data)
+    if isinstance(data, str | os.PathLike):
+        return read_path(Path(data), missing=missing, names=names, **layout)
+    return from_sparse(data) if is_sparse(data) else from_memory(data, target)
+
+
+def _refuse_one_row(table: Table) -> None:
+    if table.rows == 1:
+        raise InputError(f"{table.called} holds one row of data, and nothing can be learnt from one: give more rows.")
+
+
+def _codings(
     table: Table,
     goal: int,
     missing: tuple[str, ...],
     rare: float | None,
     levels: set[int],
     drop: Sequence[str | int],
-) -> tuple[list[Feature], tuple[str, ...]]:
-    """The features of every column but the target and those to drop, and what happened to the columns."""
+) -> tuple[list[Coding], list[Column], tuple[str, ...]]:
+    """How each column but the target and those to drop is coded, those columns, and what happened to the rest."""
     out = {table.find(name, "--drop") for name in drop}
     if goal in out:
         raise InputError(f"--drop {quoted(table.names[goal])} names the target: leave out another column.")
     story = Story()
-    made: list[Feature] = []
+    codings: list[Coding] = []
+    columns: list[Column] = []
     for position in range(len(table.names)):
         if position != goal and position not in out:
             name = quoted(table.names[position])
@@ -114,24 +153,15 @@ def _features(
             found = column(table, position, missing, drop_it, position in levels)
             if found.missing.all():
                 raise InputError(f"column {name} of {table.called} holds only missing values: {drop_it}.")
-            made += features(found, rare, position in levels, story)
+            coding = coding_of(found, rare, position in levels, story)
+            if coding.columns():
+                codings.append(coding)
+                columns.append(found)
     told = tuple(story.notes())
-    if not made:
+    if not codings:
         because = " ".join(told) or "Add a column of numbers or levels, or --drop fewer."
         raise InputError(f"{table.called} has no column to learn {quoted(table.names[goal])} from. {because}")
-    return made, told
-
-
-def _table(data: Any, target: str | int | None, layout: dict[str, Any], missing: tuple[str, ...]) -> Table:
-    """The table that `data` names or holds; a file goes before a bundled set of its name."""
-    if isinstance(data, str) and not Path(data).is_file():
-        if data in BUNDLED:
-            return bundled(data)
-        if not (Path(data).suffix or os.sep in data or Path(data).exists()):
-            raise unknown(data)
-    if isinstance(data, str | os.PathLike):
-        return read(Path(data), missing=missing, **layout)
-    return from_memory(data, target)
+    return codings, columns, told
 
 
 def _several(names: Sequence[str | int] | str | int) -> Sequence[str | int]:

@@ -1,18 +1,16 @@
-"""Reading text tables: CSV and its relatives, plain or gzip-compressed, every field kept as text."""
+"""Reading text tables: CSV and its relatives, every field kept as text."""
 
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from fallline.data.content import content
 from fallline.data.layout import (
     DELIMITERS,
     SAMPLE_LINES,
@@ -38,48 +36,52 @@ DELIMITER_WORDS = {
     "space": " ",
 }
 NO_QUOTES = ("", "none")
+NOWHERE = "\x1f"  # the delimiter of a single column: it stands in no text
 
 
 def read(
-    path: Path | str,
+    text: bytes,
+    name: str,
     *,
     header: bool | None = None,
     delimiter: str | None = None,
-    encoding: str | None = None,
     quote: str | None = None,
     missing: tuple[str, ...] = (),
+    names: Sequence[str] = (),
 ) -> Table:
-    """The table in a text file. None leaves a question to be guessed; the guesses are in the table's notes.
+    """The table in a text whose lines end in LF (content.lines_of), from the file `name`.
 
-    Blank lines are passed over. `quote` is a character, or "none" where quotes are ordinary characters.
-    Raises InputError for a file that cannot be opened or decoded, and for lines with more or fewer fields
-    than others.
+    None leaves a question to be guessed; the guesses are in the table's notes. Blank lines are passed over. `quote` is a
+    character, or "none" where quotes are ordinary characters. `names` are columns that the table is known to have: a first
+    line with one of them holds names, and a single column will do.
+    Raises InputError for lines with more or fewer fields than others.
     """
-    path = Path(path)
-    text = content(path, encoding)
-    layout = _layout(text, path.name, delimiter, quote)
+    layout = _layout(text, name, delimiter, quote, alone=bool(names))
     text = _tidied(text, layout)
-    fields, layout = _parsed(text, layout, path.name, guess=quote is None)
+    fields, layout = _parsed(text, layout, name, guess=quote is None)
     first = [column[0].as_py().strip() for column in fields.columns]
+    if header is None and names:
+        header = not set(names).isdisjoint(first)
     if header is None:
         below = fields.slice(1, SAMPLE_RECORDS)
         header = guess_header(first, [column.to_pylist() for column in below.columns], ("", *missing))
     if header:
         fields = fields.slice(1)
-    names = [(header and name) or numbered(position) for position, name in enumerate(first)]
+    called = [(header and word) or numbered(position) for position, word in enumerate(first)]
     return Table(
-        source=path.name,
-        names=tuple(names),
+        source=name,
+        names=tuple(called),
         arrays=tuple(fields.columns),
-        place=_places(text, layout, path.name, skipped=int(header)),
-        notes=(_note(path.name, layout, header),),
-        first_line=() if header else tuple(name for name in first if not is_number(name)),
+        place=_places(text, layout, name, skipped=int(header)),
+        notes=(_note(name, layout, header),),
+        first_line=() if header else tuple(word for word in first if not is_number(word)),
+        named=header,
     )
 
 
 def _note(name: str, layout: Layout, header: bool) -> str:
     """What was inferred of the layout."""
-    between = DELIMITERS.get(layout.delimiter, quoted(layout.delimiter))
+    between = "nothing" if layout.delimiter == NOWHERE else DELIMITERS.get(layout.delimiter, quoted(layout.delimiter))
     first = "names" if header else "data"
     override = f"--delimiter, --{'no-' if header else ''}header"
     quotes = {'"': "", "": "; quotes are mere characters"}.get(layout.quote, f"; {layout.quote} quotes")
@@ -87,8 +89,8 @@ def _note(name: str, layout: Layout, header: bool) -> str:
     return f"Fields of {name} are separated by {between}; its first line holds {first}{quotes} ({override})."
 
 
-def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) -> Layout:
-    """The delimiter and the quote character, as named or as guessed from the first lines."""
+def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None, alone: bool) -> Layout:
+    """The delimiter and the quote character, as named or as guessed from the first lines; `alone`: one column will do."""
     lines = [line.decode() for line in islice(_lines(text), SAMPLE_LINES)]
     if quote is None:
         quote = guess_quote(lines)
@@ -96,12 +98,13 @@ def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) ->
         quote = ""
     guess = guess_delimiter(lines, quote)
     if delimiter is None:
+        if not guess and alone:
+            return Layout(NOWHERE, quote)
         if not guess:
             raise InputError(
                 f"{name} seems to have a single column: nothing divides {quoted(lines[0])} and the lines "
                 "below alike, so name what separates the fields with --delimiter."
             )
-        _refuse_pairs(lines[0], guess, name)
         return Layout(guess, quote)
     wanted = DELIMITER_WORDS.get(delimiter, delimiter if delimiter == " " else delimiter.strip(" "))
     if len(wanted.encode()) != 1 or wanted in ("\n", "\r", quote):
@@ -114,15 +117,6 @@ def _layout(text: bytes, name: str, delimiter: str | None, quote: str | None) ->
             f"--delimiter {quoted(delimiter)} does not occur in the first line of {name}, {quoted(lines[0])}: {fix}."
         )
     return Layout(wanted, quote)
-
-
-def _refuse_pairs(line: str, delimiter: str, name: str) -> None:
-    """LIBSVM text (`+1 3:0.5 11:1`) may look like a table with blanks between its fields."""
-    label, *pairs = line.split() or [""]
-    if delimiter == " " and is_number(label) and pairs and all(re.fullmatch(r"\d+:\S+", pair) for pair in pairs):
-        raise InputError(
-            f"{name} is in LIBSVM format: load it with sklearn.datasets.load_svmlight_file and give the pair (X, y)."
-        )
 
 
 def _tidied(text: bytes, layout: Layout) -> bytes:
@@ -150,7 +144,7 @@ def _parsed(text: bytes, layout: Layout, name: str, guess: bool) -> tuple[Any, L
             fields, error = _attempt(text, layout)
     if fields is None:
         raise _ragged(text, layout, name, error)
-    if fields.num_columns == 1:
+    if fields.num_columns == 1 and layout.delimiter != NOWHERE:
         raise InputError(
             f"{name} has a single column when divided by {quoted(layout.delimiter)}: name another --delimiter."
         )

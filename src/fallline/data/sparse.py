@@ -6,16 +6,38 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from fallline.data.dataset import FloatArray
 from fallline.data.frames import pair, refuse_other_target, row_of, target_of
-from fallline.data.table import ARRAYS, Table, find_column, numbered
+from fallline.data.table import ARRAYS, Place, Table, find_column, numbered
 from fallline.data.wording import counted, quoted
 from fallline.errors import InputError
 
 
-class Apart(NamedTuple):
-    """A sparse table taken apart: the matrix without the target, its names, and a table of the target alone."""
+class Sparse(NamedTuple):
+    """A sparse matrix as it came, with the name and the values of the target where that came apart from it.
+
+    first: what its first column is counted as where it comes from.
+    """
 
     matrix: Any
+    names: tuple[str, ...]
+    label: tuple[str, Any] | None = None
+    source: str = ARRAYS
+    place: Place = row_of
+    notes: tuple[str, ...] = ()
+    first: int = 0
+
+    @property
+    def called(self) -> str:
+        """The source as the subject of a sentence."""
+        return "the matrix" if self.source == ARRAYS else self.source
+
+
+class Apart(NamedTuple):
+    """A sparse table taken apart: the matrix without the target, which columns those are, and a table of the target."""
+
+    matrix: Any
+    kept: tuple[int, ...]
     columns: tuple[str, ...]
     target: Table
 
@@ -25,37 +47,46 @@ def is_sparse(data: object) -> bool:
     return bool(sp.issparse(data[0] if isinstance(data, tuple) and data else data))
 
 
-def apart(data: Any, target: str | int | None, drop: Sequence[str | int]) -> Apart:
-    """The columns to learn from and the target of a sparse matrix or of a pair (X, y) with a sparse X."""
+def from_sparse(data: Any) -> Sparse:
+    """A sparse matrix in memory, or a pair (X, y) with a sparse X."""
     matrix, y = pair(data) if isinstance(data, tuple) else (data, None)
     if matrix.ndim != 2:
         raise InputError("a sparse array of one dimension is not a table: reshape it to (rows, columns).")
-    names = [numbered(position) for position in range(matrix.shape[1])]
-    out = {find_column(names, name, "--drop", "the matrix") for name in drop}
-    if y is None:
-        goal = find_column(names, -1 if target is None else target, "--target", "the matrix")
+    names = tuple(map(numbered, range(matrix.shape[1])))
+    return Sparse(matrix, names, None if y is None else target_of(y, names))
+
+
+def apart(data: Sparse, target: str | int | None, drop: Sequence[str | int]) -> Apart:
+    """The columns to learn from and the target."""
+    matrix, names = data.matrix, data.names
+    out = {find_column(names, name, "--drop", data.called) for name in drop}
+    if data.label is None:
+        goal = find_column(names, -1 if target is None else target, "--target", data.called)
         if goal in out:
             raise InputError(f"--drop {quoted(names[goal])} names the target: leave out another column.")
         out.add(goal)
         name, (_, values) = names[goal], target_of(matrix.tocsc()[:, [goal]].toarray(), ())
     else:
-        name, values = target_of(y, names)
+        name, values = data.label
+        if data.source != ARRAYS and target not in (None, name):
+            raise InputError(
+                f"--target {quoted(target)} does not go with {data.source}, whose {name} is the target: leave it out."
+            )
         refuse_other_target(target, name)
         if len(values) != matrix.shape[0]:
             raise InputError(
                 f"X has {counted(matrix.shape[0], 'row')} and y has {len(values)}: give one target for each row."
             )
-    kept = [position for position in range(len(names)) if position not in out]
+    kept = tuple(position for position in range(len(names)) if position not in out)
     if not kept:
-        raise InputError(f"the matrix has no column besides the target {quoted(name)}: add one to learn from.")
+        raise InputError(f"{data.called} has no column besides the target {quoted(name)}: add one to learn from.")
     matrix = matrix.tocsc()[:, kept] if out else matrix
-    alone = Table(ARRAYS, (name,), (values,), row_of, target="" if y is None else name)
-    return Apart(matrix, tuple(names[position] for position in kept), alone)
+    alone = Table(data.source, (name,), (values,), data.place, data.notes, target="" if data.label is None else name)
+    return Apart(matrix, kept, tuple(names[position] for position in kept), alone)
 
 
-def encode_sparse(matrix: Any, dtype: str, standardise: bool) -> tuple[Any, tuple[str, ...]]:
-    """The matrix as CSR, and notes. Columns are divided by their root mean square; centring would fill the
-    matrix.
+def finite_csr(matrix: Any, place: Place) -> Any:
+    """A copy as CSR float64 without stored zeros.
 
     Raises InputError for entries that are missing or infinite: a filled mean would not be sparse.
     """
@@ -67,13 +98,22 @@ def encode_sparse(matrix: Any, dtype: str, standardise: bool) -> tuple[Any, tupl
         entry = int(np.argmin(finite))
         row = int(np.searchsorted(X.indptr, entry, side="right")) - 1
         raise InputError(
-            f"column {int(X.indices[entry])} of {row_of(row)} is {X.data[entry]:g}: a sparse matrix must "
+            f"column {int(X.indices[entry])} of {place(row)} is {X.data[entry]:g}: a sparse matrix must "
             "hold finite numbers, so correct it, or leave the entry out to mean zero."
         )
     X.eliminate_zeros()
-    if not standardise:
-        return X.astype(dtype), ()
+    return X
+
+
+def encode_sparse(matrix: Any, place: Place, dtype: str, standardise: bool) -> tuple[Any, FloatArray, tuple[str, ...]]:
+    """The matrix as CSR, what its columns were divided by, and notes.
+
+    Columns are divided by their root mean square; centring would fill the matrix.
+    """
+    X = finite_csr(matrix, place)
     rows, width = X.shape
+    if not standardise:
+        return X.astype(dtype), np.ones(width), ()
     unit = np.zeros(width)
     np.maximum.at(unit, X.indices, np.abs(X.data))  # squares in units of the largest entry stay finite
     unit[unit == 0.0] = 1.0
@@ -84,4 +124,4 @@ def encode_sparse(matrix: Any, dtype: str, standardise: bool) -> tuple[Any, tupl
         "Every column of the sparse matrix was divided by its root mean square and not centred, as that "
         "would fill the matrix (--no-standardise)."
     )
-    return X.astype(dtype), (note,)
+    return X.astype(dtype), scale, (note,)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fallline.data.wording import counted, listed, quoted
@@ -18,6 +18,7 @@ class Table:
 
     target, task: what a bundled set or a pair (X, y) says about itself; "" where it says nothing.
     first_line: the fields of a first line that was taken for data, to explain a target not found.
+    named: whether the names are its own, and not numbers given to its columns.
     """
 
     source: str
@@ -28,6 +29,7 @@ class Table:
     target: str = ""
     task: str = ""
     first_line: tuple[str, ...] = ()
+    named: bool = True
 
     def __post_init__(self) -> None:
         positions: dict[str, int] = {}
@@ -39,16 +41,16 @@ class Table:
                 )
             positions[name] = position
         if not self.arrays or len(self.arrays[0]) == 0:
-            raise InputError(f"{self.called} holds no rows of data: give a table with at least two.")
-        if len(self.arrays[0]) == 1:
-            raise InputError(
-                f"{self.called} holds one row of data, and nothing can be learnt from one: give more rows."
-            )
+            raise InputError(f"{self.called} holds no rows of data: give a table with some.")
 
     @property
     def called(self) -> str:
         """The source as the subject of a sentence."""
         return "the table" if self.source == ARRAYS else self.source
+
+    def called_as(self, names: tuple[str, ...]) -> "Table":
+        """The same columns under other names."""
+        return replace(self, names=names)
 
     @property
     def rows(self) -> int:

@@ -1,7 +1,7 @@
 """Longer text as the presence of its words."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +18,23 @@ def mean_words(column: Text) -> float:
     return sum(level.count(" ") + 1 for level in column.levels) / len(column.levels)
 
 
-def word_indicators(column: Text, fewest: float) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """For each of the most frequent words on at least `fewest` rows: a name, and which rows have the word (n,).
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text: what stands between blanks, in lower case, without the punctuation around it."""
+    return frozenset(word for piece in text.lower().split() if (word := piece.strip(_EDGES)))
 
-    A word is what stands between blanks, in lower case, without the punctuation around it.
-    """
-    words = [_words(level) for level in column.levels]
+
+def frequent_words(column: Text, fewest: float) -> tuple[str, ...]:
+    """The most frequent words on at least `fewest` rows and not on all of them, in order of the alphabet."""
     rows: Counter[str] = Counter()
-    for found, count in zip(words, column.counts.tolist(), strict=True):
-        rows.update(dict.fromkeys(found, count))
+    for level, count in zip(column.levels, column.counts.tolist(), strict=True):
+        rows.update(dict.fromkeys(words_of(level), count))
     total = len(column.codes)
     frequent = sorted((word for word in rows if fewest <= rows[word] < total), key=lambda word: (-rows[word], word))
-    for word in sorted(frequent[:MOST_WORDS]):
-        has = np.array([word in found for found in words] + [False])  # the last is for code -1, missing
-        yield f"{column.name} has {word}", has[column.codes]
+    return tuple(sorted(frequent[:MOST_WORDS]))
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(word for piece in text.lower().split() if (word := piece.strip(_EDGES)))
+def has(column: Text, words: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows have which words, (words, n)."""
+    found = [words_of(level) for level in column.levels]
+    table = np.array([[word in level for level in found] + [False] for word in words])  # the last: code -1, missing
+    return table.reshape(len(words), len(found) + 1)[:, column.codes]

@@ -55,11 +55,16 @@ def is_own(kind: Any) -> bool:
     return own and all(map(is_own, kind.types if isinstance(kind, types.BaseTuple) else ()))
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any], fastmath: Any = FAST) -> Any:
     """Compile `function` at its first call with each combination of types, and keep the machine code on disk."""
-    kernel = njit(nogil=True, fastmath=FAST, error_model="numpy")(function)
+    kernel = njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
     kernel._cache = Cache(function)
     return kernel
+
+
+def exactly(function: Callable[..., Any]) -> Any:
+    """The same with every operation rounded as it stands there: for numbers that must be the nearest to what was written."""
+    return compiled(function, fastmath=False)
 
 
 def stands_for(function: Callable[..., Any]) -> Callable[..., Any]:
