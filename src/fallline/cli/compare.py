@@ -33,8 +33,9 @@ def compare(
     """Compare batch, stochastic and mini-batch gradient descent on DATA.
 
     DATA is a table (CSV and its relatives, plain or gz; LIBSVM text; Parquet, a file or a folder; Arrow; .npz) or a set
-    that comes with scikit-learn: breast_cancer, diabetes, digits, iris, wine. Runs every setting over several seeds under one equal budget, beside the usual tools,
-    and ends with a verdict. Writes report.html, summary.json, plan.toml and a trace a run.
+    that comes with scikit-learn: breast_cancer, diabetes, digits, iris, wine. Runs every setting over several seeds
+    under one equal budget, beside the usual tools, and ends with a verdict. Writes report.html, summary.json, plan.toml
+    and a trace a run.
 
     \b
     Examples:
