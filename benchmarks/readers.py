@@ -1,6 +1,6 @@
 """LIBSVM text: megabytes a second of fallline and of scikit-learn on a9a repeated to 100 MB.
 
-    python benchmarks/readers.py path/to/a9a [rounds]
+python benchmarks/readers.py path/to/a9a [rounds]
 """
 
 import sys
@@ -42,7 +42,9 @@ def main(source, rounds):
     for name, best in zip(("fallline", "scikit-learn"), map(min, zip(*took, strict=True)), strict=True):
         print(f"{name:13} {best:6.2f} s  {megabytes / best:6.0f} MB/s")
     ratios = sorted(other / own for own, other in took)
-    print(f"fallline is {ratios[len(ratios) // 2]:.1f} times as fast ({ratios[0]:.1f} to {ratios[-1]:.1f}), values identical")
+    print(
+        f"fallline is {ratios[len(ratios) // 2]:.1f} times as fast ({ratios[0]:.1f} to {ratios[-1]:.1f}), values identical"
+    )
 
 
 if __name__ == "__main__":
