@@ -75,6 +75,7 @@ OPTIONS = {  # arguments → what reaches the study, and what the reading of the
     "--updates 100": ({"budget": "updates", "amount": 100}, {}),
     "--visits 1e3": ({"budget": "visits", "amount": 1000.0}, {}),
     "--seconds 0.5": ({"budget": "seconds", "amount": 0.5}, {}),
+    "--no-automatic": ({"automatic": False}, {}),
     "--no-baselines": ({"baselines": False}, {}),
     "--plane a b": ({"plane": ("a", "b")}, {}),
     "--target a": ({}, {"target": "a"}),
@@ -109,7 +110,7 @@ def test_every_option_reaches_what_it_is_about(options, table, reached):
 
 def test_no_option_is_forgotten_here():
     named = {option for options in OPTIONS for option in re.findall(r"--[\w-]+", options)}
-    beside = {"--plan", "--output", "--overwrite", "--quiet", "--baselines", "--standardise", "--help"}
+    beside = {"--plan", "--output", "--overwrite", "--quiet", "--baselines", "--automatic", "--standardise", "--help"}
     there = {
         name
         for parameter in command.get_params(click.Context(command))
@@ -161,7 +162,7 @@ def test_a_table_is_compared_and_a_folder_written(table):
 
 def test_quiet_prints_the_verdict_only(table):
     result = call(table, "-o", table.parent / "out", "-q", *QUICK)
-    assert "rows," not in result.stdout
+    assert "60 rows" not in result.stdout
     assert "within 1 %" in result.stdout
     assert result.stderr == ""
 

@@ -50,20 +50,22 @@ def found():
 
 
 def test_every_variant_is_judged_on_fresh_seeds_under_one_budget(found):
-    assert [entry.plan.variant for entry in found.finals] == ["batch", "stochastic", "mini-batch"]
+    assert [entry.plan.variant for entry in found.finals] == ["batch", "stochastic", "mini-batch", "automatic"]
     for entry in found.entries:
         seeds = [trace.about["seed"] for trace in entry.traces]
-        assert len(seeds) == (1 if entry.plan.variant == "batch" else 3 if entry.final else 2)
+        assert len(seeds) == (1 if not entry.chance else 3 if entry.final else 2)
+        assert len(entry.again) == (2 if entry.final and not entry.chance else 0)  # timed as often as the others
         assert min(seeds) >= 1000 if entry.final else max(seeds) < 1000
         for trace in entry.traces:
-            assert trace.about["diverged"] or trace.last("visits") == 4 * n
+            done = trace.about["diverged"] or entry.plan.automatic
+            assert trace.last("visits") <= 4 * n if done else trace.last("visits") == 4 * n
             assert trace.about["columns"] == ["column 0", "column 1", "column 2"]
-    best = {entry.plan for entry in found.finals}
+    best = {entry.plan for entry in found.finals if not entry.plan.automatic}
     assert best < {entry.plan for entry in found.entries if not entry.final}
 
 
 def test_the_rates_span_the_stable_limit(found):
-    for entry in found.finals:
+    for entry in found.finals[:3]:
         shares = [e.plan.rate / e.limit for e in found.entries if e.plan.kind == entry.plan.kind and not e.final]
         assert min(shares) < 0.05
         assert max(shares) == pytest.approx(1.2)
@@ -129,8 +131,14 @@ def test_every_loss_is_compared_and_written_without_a_number_that_is_none(loss, 
     for entry in summary[
         "entries"
     ]:  # a loss with corners has no limit; of several classes only the batch limit is known
-        unknown = corners or (loss in MULTICLASS and entry["variant"] != "batch")
+        unknown = corners or entry["rate"] is None or (loss in MULTICLASS and entry["variant"] != "batch")
         assert (entry["rate_over_limit"] is None) == unknown
+    (own,) = [entry for entry in summary["entries"] if entry["variant"] == "automatic"]
+    assert len(own["estimate"]) == len(own["seeds"])
+    proven = [(bound, excess) for bound, excess in zip(own["bound"], own["excess"], strict=False) if bound is not None]
+    assert all(excess <= bound + 1e-9 for bound, excess in proven)
+    if own["bound"]:
+        assert bool(proven) == (loss not in MULTICLASS)
 
 
 def test_losses_of_amounts_keep_the_targets_unit():
@@ -168,7 +176,7 @@ def test_noise_without_signal_has_nobody_first():
 
 
 def test_everybody_diverging_is_a_result_with_a_report(tmp_path):
-    found = compare((X, TARGETS["numbers"]), rates=(1e6,), **QUICK)
+    found = compare((X, TARGETS["numbers"]), rates=(1e6,), automatic=False, **QUICK)
     assert found.verdict.headline.startswith("Every setting diverged")
     assert all(trace.about["diverged"] for trace in found.traces)
     json.loads((found.save(tmp_path / "out") / "summary.json").read_text("utf-8"), parse_constant=pytest.fail)
@@ -176,11 +184,75 @@ def test_everybody_diverging_is_a_result_with_a_report(tmp_path):
 
 @pytest.mark.parametrize("steps", [tuple(STEPS)[k::3] for k in range(3)])
 def test_any_step_rules_are_compared(steps):
-    found = compare((X, TARGETS["signs"]), steps=steps, variants="mini-batch", seeds=1, final_seeds=2, amount=2)
+    found = compare(
+        (X, TARGETS["signs"]), steps=steps, variants="mini-batch", seeds=1, final_seeds=2, amount=2, automatic=False
+    )
     assert [entry.plan.step for entry in found.finals] == list(steps)
     assert len(found.verdict.differences) == len(steps) * (len(steps) - 1) / 2
     for entry in found.entries:
         assert (entry.limit is not None) == (entry.plan.step == "plain")
+
+
+@pytest.mark.parametrize("kind", ["numbers", "signs"])
+def test_methods_are_compared_on_their_own_rows_at_their_own_rates(kind):
+    steps = ("saga", "lbfgs", "plain")
+    found = compare(
+        (X, TARGETS[kind]), steps=steps, variants="batch", seeds=1, final_seeds=2, amount=30, automatic=False
+    )
+    assert [entry.plan.name for entry in found.finals[1:]] == ["stochastic · saga", "batch · lbfgs"]
+    assert len(found.entries) > len(found.finals)  # the rates of plain steps were chosen among several
+    assert all(entry.final for entry in found.entries if entry.plan.step != "plain")
+    assert found.finals[2].excess[0] < 0.05
+    told = compare((X, TARGETS[kind]), steps="saga", rates=(0.001,), seeds=1, final_seeds=2, amount=4, automatic=False)
+    assert {entry.plan.rate for entry in told.entries} == {0.001}
+
+
+def test_a_method_that_cannot_honour_a_setting_is_refused_before_the_work():
+    calls = []
+    with pytest.raises(InputError, match="LBFGS takes no rate"):
+        compare(
+            (X, TARGETS["numbers"]), steps=("plain", "lbfgs"), rates=(0.1,), progress=lambda *call: calls.append(call)
+        )
+    assert not [call for call in calls if call[2].startswith(("batch", "stochastic", "mini-batch"))]
+
+
+def test_the_automatic_solver_alone_is_a_comparison_with_the_usual_tools():
+    found = compare((X, TARGETS["numbers"]), steps="auto", amount=9)
+    (own,) = found.entries
+    assert own.final
+    assert not own.chance
+    assert own.excess[0] < 1e-9
+    assert own.excess[0] <= own.bound[0] + 1e-12
+    assert "by itself" in " ".join(found.verdict.sentences)
+
+
+def test_a_sketch_is_drawn_anew_for_each_seed_and_steps_beyond_the_budget_do_not_count():
+    rows = np.random.default_rng(2).normal(size=(25_000, 3))
+    y = np.where(rows @ [1.0, -1.0, 0.5] + np.random.default_rng(3).logistic(size=25_000) > 0, 1.0, -1.0)
+    settings = {"steps": "auto", "final_seeds": 2, "baselines": False}
+    (own,) = compare((rows, y), amount=9, **settings).entries
+    assert own.chance
+    assert own.traces[0].last("loss") != own.traces[1].last("loss")
+    assert max(own.excess) < 1e-4
+    assert all(trace.last("visits") <= 9 * 25_000 for trace in own.traces)
+    found = compare((rows, y), amount=1, **settings)  # a first step reads the rows twice
+    assert [len(trace) for trace in found.traces] == [1, 1]
+    assert "no answer yet" in " ".join(found.verdict.sentences)
+    assert found.entries[0].bound == []
+
+
+def test_rates_go_on_where_the_best_is_at_their_end():
+    y = np.where(np.arange(200) % 2, 1.0, -1.0)
+    rows = 0.05 * y[:, None] + np.random.default_rng(4).normal(size=(200, 2))
+    found = compare(
+        (rows, y), loss="squared_hinge", alpha=0.5, variants="batch", amount=5, automatic=False, baselines=False
+    )
+    rates = sorted({entry.plan.rate for entry in found.entries})
+    (best,) = found.finals
+    inside = rates[0] < best.plan.rate < rates[-1]
+    assert inside or len(rates) == 5 + 3
+    named = compare((rows, y), rates=(1e-5, 1e-4), variants="batch", amount=5, automatic=False, baselines=False)
+    assert {entry.plan.rate for entry in named.entries} == {1e-5, 1e-4}  # the user's are left as they are
 
 
 def test_settings_without_chance_run_once():
@@ -192,7 +264,9 @@ def test_settings_without_chance_run_once():
 def test_a_budget_in_seconds_is_the_same_time_for_everyone():
     found = compare((X, TARGETS["numbers"]), budget="seconds", amount=0.001, seeds=1, final_seeds=2)
     assert found.budget["text"] == "0.001 seconds a run"
-    assert all(trace.last("seconds") >= 0.001 or trace.about["diverged"] for trace in found.traces)
+    for trace in found.traces:
+        solved = trace.about["variant"] == "automatic"
+        assert trace.last("seconds") <= 0.001 if solved else trace.last("seconds") >= 0.001 or trace.about["diverged"]
 
 
 def test_a_lower_point_than_the_optimum_becomes_the_optimum(monkeypatch):
@@ -282,8 +356,8 @@ def test_written_folders_have_ordinary_permissions(found, tmp_path):
 def test_progress_counts_every_run():
     calls = []
     found = compare((X, TARGETS["numbers"]), progress=lambda *call: calls.append(call), **QUICK)
-    done = [call for call in calls if call[2].startswith(("batch ·", "stochastic ·", "mini-batch"))]
-    timed_again = 2 * sum(not entry.plan.chance for entry in found.finals)  # the best of three, as for the other tools
+    done = [call for call in calls if call[2].startswith(("batch ·", "stochastic ·", "mini-batch", "automatic"))]
+    timed_again = sum(len(entry.again) for entry in found.finals)
     assert len(done) == len(found.traces) + timed_again == done[-1][1]
     assert [call[0] for call in done] == list(range(len(done)))
 
@@ -361,17 +435,17 @@ def test_separable_classes_without_a_penalty_are_refused_by_name():
     [("step", 0.01), ("exponential", 0.01), ("inverse_time", 0.1), ("cosine", 0.0), ("polynomial", 0.0)],
 )
 def test_a_schedule_is_laid_out_over_the_budget(schedule, end):
-    plan = Plan(variant="batch", schedule=schedule, rate=0.01, budget="updates", amount=60)
-    made = plan._schedule(60, 1e-4)
+    plan = Plan("plain", "batch", schedule=schedule, rate=0.01, budget="updates", amount=60)
+    made = plan._schedule(0.01, 60, 1e-4)
     assert made.at(1) == pytest.approx(0.01)
     assert made.at(60) == pytest.approx(0.01 * end, rel=0.2, abs=0.01 * 0.03)
 
 
 def test_bottous_schedule_takes_the_penalty_of_the_objective():
-    plan = Plan(schedule="optimal", rate=0.5)
-    assert plan._schedule(60, 0.1).alpha == 0.1
+    plan = Plan("plain", schedule="optimal", rate=0.5)
+    assert plan._schedule(0.5, 60, 0.1).alpha == 0.1
     with pytest.raises(InputError, match="L2"):
-        plan._schedule(60, 0.0)
+        plan._schedule(0.5, 60, 0.0)
 
 
 @pytest.mark.parametrize("settings", [{"schedules": ("cosine",)}, {"average": "tail"}])

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +11,17 @@ import tomli_w
 from fallline.averages import AVERAGES
 from fallline.comparison import Study
 from fallline.comparison.study import default_rates
+from fallline.descent import descend
 from fallline.errors import InputError
+from fallline.executors import METHODS, usual
 from fallline.losses import LOSSES, SquaredError
 from fallline.objectives import Linear
 from fallline.penalties import L2, PENALTIES
-from fallline.plan import BUDGETS, ORDERS, SPANS, VARIANTS, Plan, objective_of, part
+from fallline.plan import BUDGETS, ORDERS, SPANS, VARIANTS, WAYS, Plan, objective_of, part
 from fallline.samplers import SAMPLERS
 from fallline.schedules import SCHEDULES, Cosine, InverseTime
 from fallline.steps import STEPS, Adam, Momentum
+from fallline.stops import AnyOf, Diverged, Epochs
 
 n, d = 50, 3
 X = np.random.default_rng(0).normal(size=(n, d))
@@ -78,11 +82,11 @@ def test_a_wrong_part_is_refused_in_one_sentence_that_helps(table, text, kind, n
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("table", [STEPS, SCHEDULES, LOSSES, PENALTIES, AVERAGES, ORDERS])
+@pytest.mark.parametrize("table", [WAYS, SCHEDULES, LOSSES, PENALTIES, AVERAGES, ORDERS])
 def test_every_setting_of_every_part_has_a_span_that_holds_its_default(table):
     for name, made in table.items():
         for field, value in made._field_defaults.items():
-            if field not in ("seed",):
+            if field not in ("seed",) and not math.isnan(value):  # no number: to be found out
                 assert float(value) in SPANS.get(f"{name}.{field}", SPANS.get(field)), f"{name}:{field}"
 
 
@@ -104,7 +108,7 @@ PARTS = [
 
 @pytest.mark.parametrize("settings", PARTS, ids=lambda settings: " ".join(map(str, settings.values())))
 def test_a_plan_walks_down_whatever_its_parts(settings):
-    plan = Plan(**{"rate": 0.005, "amount": 20, "batch_size": 10, **settings})
+    plan = Plan(**{"step": "plain", "rate": 0.005, "amount": 20, "batch_size": 10, **settings})
     run = plan.run(OBJECTIVE)
     assert not run.diverged
     assert run.trace.last("loss") < 0.97 * run.trace["loss"][0]
@@ -117,7 +121,7 @@ AMOUNTS = {"epochs": [1, 2.5, 7], "updates": [1, 3, 40], "visits": [1, 50, 130],
 @pytest.mark.parametrize(("budget", "amount"), [(b, a) for b in BUDGETS for a in AMOUNTS[b]])
 def test_budgets_are_kept_to_the_step(budget, amount):
     for variant, looks in itertools.product(VARIANTS, (0, 1, 10)):
-        plan = Plan(variant, batch_size=8, budget=budget, amount=amount, rate=0.01)
+        plan = Plan("plain", variant, batch_size=8, budget=budget, amount=amount, rate=0.01)
         run = plan.run(OBJECTIVE, looks)
         t, visits = run.trace.last("t"), run.trace.last("visits")
         size = plan.size(n)
@@ -132,13 +136,15 @@ def test_budgets_are_kept_to_the_step(budget, amount):
 
 
 def test_variants_are_given_equally_many_row_visits():
-    visits = [Plan(variant, batch_size=8, amount=6).run(OBJECTIVE).trace.last("visits") for variant in VARIANTS]
+    visits = [
+        Plan("plain", variant, batch_size=8, amount=6).run(OBJECTIVE).trace.last("visits") for variant in VARIANTS
+    ]
     assert visits == [6 * n] * 3
 
 
 def test_horizons_of_schedules_are_the_length_of_the_run():
     for variant, steps in (("batch", 10), ("stochastic", 500), ("mini-batch", 70)):
-        plan = Plan(variant, batch_size=8, schedule="polynomial", rate=0.01, amount=10)
+        plan = Plan("plain", variant, batch_size=8, schedule="polynomial", rate=0.01, amount=10)
         assert plan.updates(n) == steps
         rates = plan.run(OBJECTIVE).trace["rate"][1:]
         assert rates[-1] == pytest.approx(0.01 / steps)
@@ -146,10 +152,10 @@ def test_horizons_of_schedules_are_the_length_of_the_run():
 
 
 NAMES = [
-    (Plan(), "mini-batch 32 · rate 0.01"),
-    (Plan("batch", rate=1 / 3), "batch · rate 0.333"),
-    (Plan("stochastic", step="adam:beta1=0.8", rate=1e-5), "stochastic · adam:beta1=0.8 · rate 1e-05"),
-    (Plan(batch_size=8, schedule="cosine", average="tail"), "mini-batch 8 · cosine · tail · rate 0.01"),
+    (Plan("plain"), "mini-batch 32 · rate 0.01"),
+    (Plan("plain", "batch", rate=1 / 3), "batch · rate 0.333"),
+    (Plan("adam:beta1=0.8", "stochastic", rate=1e-5), "stochastic · adam:beta1=0.8 · rate 1e-05"),
+    (Plan("plain", batch_size=8, schedule="cosine", average="tail"), "mini-batch 8 · cosine · tail · rate 0.01"),
 ]
 
 
@@ -173,7 +179,7 @@ def test_a_plan_is_called_by_what_sets_it_apart(plan, name):
 )
 def test_a_plan_that_cannot_be_run_is_refused(settings, named):
     with pytest.raises(InputError) as refusal:
-        Plan(**settings)
+        Plan(**{"step": "plain", **settings})
     for words in named:
         assert words in str(refusal.value)
 
@@ -184,9 +190,79 @@ def test_a_plan_is_the_same_run_every_time_and_another_with_another_seed():
 
     np.testing.assert_array_equal(losses(1), losses(1))
     assert losses(1)[-1] != losses(2)[-1]
-    assert Plan().chance
-    assert not Plan("batch").chance
-    assert not Plan(sampler="in_order").chance
+    assert Plan("plain").chance(OBJECTIVE)
+    assert not Plan("plain", "batch").chance(OBJECTIVE)
+    assert not Plan("plain", sampler="in_order").chance(OBJECTIVE)
+    assert not Plan().chance(OBJECTIVE)  # few rows: exact Newton steps on all of them
+
+
+def test_a_plan_that_names_no_step_is_the_automatic_solver_and_needs_nothing():
+    run = Plan().run(OBJECTIVE)
+    assert "estimated excess" in run.reason
+    np.testing.assert_array_equal(run.w, Plan("auto", seed=3).run(OBJECTIVE).w)  # all rows: no chance in it
+    assert run.trace.last("loss") <= min(
+        Plan("plain", rate=rate).run(OBJECTIVE).trace["loss"].min() for rate in (0.1, 0.3)
+    )
+    assert "bound" not in run.trace.about
+    assert Plan(certify=True).run(OBJECTIVE).trace.about["bound"] < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"rate": 0.1}, "takes no rate"),
+        ({"variant": "batch"}, "takes no variant"),
+        ({"batch_size": 8}, "takes no batch size"),
+        ({"sampler": "in_order"}, "takes no sampler"),
+        ({"schedule": "cosine"}, "takes no schedule"),
+        ({"warmup": 3}, "takes no warmup"),
+        ({"average": "tail"}, "takes no average"),
+        ({"clip_norm": 1.0}, "takes no clip norm"),
+        ({"clip_value": 1.0}, "takes no clip value"),
+        ({"tol": 0.0}, "tol is 0"),
+        ({"step": "adam", "tol": 1e-3}, "tol is for the automatic solver"),
+        ({"step": "saga", "certify": True}, "certify is for the automatic solver"),
+    ],
+)
+def test_the_solver_and_the_rules_refuse_each_others_settings_by_name(settings, named):
+    with pytest.raises(InputError, match=named):
+        Plan(**settings)
+
+
+METHOD_PLANS = {
+    "saga": ("stochastic", 1, "with_replacement"),
+    "sdca": ("stochastic", 1, "shuffled"),
+    "lbfgs": ("batch", 32, "shuffled"),
+    "dog": ("mini-batch", 16, "shuffled"),
+}
+
+
+@pytest.mark.parametrize("step", METHOD_PLANS)
+def test_a_method_brings_its_own_rows_and_rate(step):
+    plan = Plan(step, amount=4)
+    assert (plan.variant, plan.batch_size, plan.sampler) == METHOD_PLANS[step]
+    own = usual(METHODS[step](), OBJECTIVE, seed=plan.seed)
+    same = descend(OBJECTIVE, **own, stop=AnyOf((Diverged(), Epochs(4.0))), every=50 if step != "lbfgs" else 1)
+    np.testing.assert_array_equal(plan.run(OBJECTIVE).w, same.w)
+
+
+def test_a_method_takes_what_it_is_given_and_refuses_what_it_cannot_honour():
+    assert Plan("saga", rate=0.01, amount=1).run(OBJECTIVE).trace.last("rate") == 0.01
+    assert Plan("dog:reach=0.1", batch_size=8, amount=1).run(OBJECTIVE).trace.last("t") == 7
+    with pytest.raises(InputError, match="needs all 50 rows"):
+        Plan("lbfgs", variant="mini-batch").run(OBJECTIVE)
+
+
+PLANS = [Plan(), Plan(certify=True, tol=1e-6, seed=3), Plan("plain"), Plan("adam", "batch", rate=0.3), Plan("saga"),
+         Plan("lbfgs:history=5", amount=2.5), Plan("plain", clip_norm=2.0, average="tail", schedule="cosine")]  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_a_plan_survives_being_written_as_toml(plan):
+    import tomllib
+
+    assert Plan(**tomllib.loads(tomli_w.dumps(plan.as_dict()))) == plan
+    assert replace(plan, seed=9).seed == 9
 
 
 def test_classes_of_softmax_may_be_absent_from_the_rows():
@@ -198,7 +274,8 @@ STUDIES = [
     Study(
         variants=("batch",), steps=("plain", "adam:beta1=0.8"), rates=(0.1, 0.2), batch_sizes=(8, 16), schedules=("cosine",),
         average="tail", sampler="in_order", warmup=3, clip_norm=1.0, clip_value=2.0, loss="huber:delta=2", penalty="l1",
-        alpha=0.5, l1_ratio=0.5, seeds=2, final_seeds=4, budget="updates", amount=100.0, baselines=False, plane=("a", "b"),
+        alpha=0.5, l1_ratio=0.5, seeds=2, final_seeds=4, budget="updates", amount=100.0, automatic=False, baselines=False,
+        plane=("a", "b"),
     ),
 ]  # fmt: skip
 
@@ -254,7 +331,9 @@ def limit_of(rows):
 
 
 def test_a_study_tries_every_setting_at_every_rate():
-    study = Study(steps=("plain", "adam"), schedules=("constant", "cosine"), batch_sizes=(8, 16), amount=3)
+    study = Study(
+        steps=("plain", "adam"), schedules=("constant", "cosine"), batch_sizes=(8, 16), amount=3, automatic=False
+    )
     plans = study.plans(n, d, limit_of)
     assert len(plans) == len(set(plans)) == (5 + 6 + 2 * 5) * 2 + (4 * 5) * 2  # plain, then adam, under two schedules
     assert {(p.budget, p.amount) for p in plans} == {("epochs", 3.0)}

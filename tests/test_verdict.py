@@ -9,18 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from fallline.comparison.result import Baseline, Entry, Yardstick
-from fallline.comparison.verdict import (
-    LEVEL,
-    differences,
-    passes,
-    percent,
-    rank_test,
-    score,
-    seconds,
-    sign_test,
-    verdict_of,
-)
+from fallline.comparison.entry import Baseline, Entry, Yardstick, score
+from fallline.comparison.significance import LEVEL, differences, rank_test, sign_test
+from fallline.comparison.verdict import verdict_of
+from fallline.comparison.wording import passes, percent, seconds
 from fallline.losses import SquaredError
 from fallline.objectives import Linear
 from fallline.plan import Plan
@@ -45,7 +37,11 @@ def trace_of(arrives=math.inf, took=math.inf, ends=0.001, diverged=False):
 
 
 def entry(plan, *runs, yard=YARD, limit=1.0, final=True):
-    return Entry(plan, [trace_of(**run) for run in runs], yard, limit, final)
+    """A setting and its runs; one without chance is timed seven times more, alike."""
+    traces = [trace_of(**run) for run in runs]
+    chance = plan.variant != "batch"
+    again = [] if chance else [trace_of(**runs[0]) for _ in range(7)]
+    return Entry(plan, traces, yard, limit, final, chance, again)
 
 
 def spread(middle, **rest):
@@ -53,7 +49,11 @@ def spread(middle, **rest):
     return [{"arrives": middle * (0.93 + 0.02 * k), "took": middle / 1000, **rest} for k in range(8)]
 
 
-MINI, STOCHASTIC, BATCH = Plan(rate=0.1), Plan("stochastic", rate=0.1), Plan("batch", rate=0.5)
+MINI, STOCHASTIC, BATCH = (
+    Plan("plain", rate=0.1),
+    Plan("plain", "stochastic", rate=0.1),
+    Plan("plain", "batch", rate=0.5),
+)
 TOOL = Baseline("L-BFGS", 0.001, 1e-9, 0.0005)
 SLOW = Baseline("Newton's method", 0.5, 1e-9, 0.5)
 FAILED = Baseline("scikit-learn's SGDClassifier", 0.5, 0.41, math.inf)
@@ -101,7 +101,7 @@ def test_a_setting_compared_with_itself_differs_in_at_most_one_case_in_twenty():
     w = np.linalg.lstsq(np.column_stack([X, np.ones(40)]), objective.model.y, rcond=None)[0]
     optimum = objective.value(w)
     yard = Yardstick(optimum, optimum, objective.value(objective.start()), "")
-    plan = Plan("stochastic", rate=0.03, amount=4)
+    plan = Plan("plain", "stochastic", rate=0.03, amount=4)
 
     def group(plan, first):
         traces = []
@@ -211,10 +211,15 @@ def test_a_lead_no_larger_than_noise_is_no_lead():
 
 
 def test_times_that_are_close_have_no_winner():
-    finals = [entry(MINI, *spread(2.0)), entry(BATCH, {"arrives": 13, "took": 0.0019})]
+    uneven = [{**run, "took": 0.00165 + 0.0001 * k} for k, run in enumerate(spread(2.0))]
+    finals = [entry(MINI, *uneven), entry(BATCH, {"arrives": 13, "took": 0.0019})]
     assert told(finals).sentences[1] == (
         "In seconds nobody was clearly first: batch · rate 0.5 took 1.9 ms, mini-batch 32 · rate 0.1 2 ms."
     )
+    sure = [entry(MINI, *uneven), entry(BATCH, {"arrives": 13, "took": 0.0016})]
+    assert told(sure).sentences[1].startswith("In seconds, batch · rate 0.5 was first, after 1.6 ms")
+    once = [entry(MINI, uneven[4]), replace(sure[1], again=())]  # one timing each shows nothing
+    assert "nobody was clearly first" in told(once).sentences[1]
 
 
 def test_one_setting_alone_is_not_first_among_itself():
@@ -331,7 +336,7 @@ def test_numbers_in_words_carry_three_digits():
     ]  # fmt: skip
     assert [seconds(v) for v in (1.234e-5, 0.01234, 1.234, 12340)] == ["12.3 µs", "12.3 ms", "1.23 s", "12,340 s"]
     assert [percent(v) for v in (-1e-17, 0.01234, 1.1, 99.999, 1e9, math.inf)] == [
-        "0 %", "1.23 %", "110 %", "10,000 %", "more than a million times", "more than a million times",
+        "under 0.0001 %", "1.23 %", "110 %", "10,000 %", "more than a million times", "more than a million times",
     ]  # fmt: skip
 
 

@@ -9,127 +9,192 @@ from typing import Any, NamedTuple
 from fallline.averages import AVERAGES
 from fallline.descent import Run, descend
 from fallline.errors import InputError
+from fallline.executors import METHODS
 from fallline.executors.compiled import compiled
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.penalties import PENALTIES
-from fallline.samplers import SAMPLERS, Batch, InOrder
+from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled
 from fallline.schedules import SCHEDULES, Warmup
-from fallline.solver import solve
-from fallline.steps import STEPS, ClipNorm, ClipValue
+from fallline.solver import solve, solver_for
+from fallline.steps import STEPS, ClipNorm, ClipValue, Plain
 from fallline.stops import AnyOf, Diverged, Epochs, Seconds, Updates, Visits
 
+AUTO = "auto"  # the step of a plan that names none: the automatic solver
+AUTOMATIC = "automatic"  # what it is called beside the variants
 VARIANTS = ("batch", "stochastic", "mini-batch")
-AUTOMATIC = "automatic"  # the solver that takes no settings: of a plan it needs its budget and its seed
+WAYS = {**STEPS, **METHODS}  # step rules, and methods that bring their own steps
 BUDGETS = {"epochs": Epochs, "updates": Updates, "visits": Visits, "seconds": Seconds}
 ORDERS = {name: made for name, made in SAMPLERS.items() if made is not Batch}  # batch descent has no order to choose
+ROWS, RATE, EPOCHS, TOLERANCE = 32, 0.01, 10.0, 1e-4  # what a plan takes where it is not told
 BATCH_LOOKS = 100  # steps of batch descent between two decisions; each step is still looked at where that is cheap
 TIMED = 1_000_000  # row visits between two decisions under a budget in seconds, which is kept to so many
 OWN = {"rate": "--rate", "batch": "--batch-size", "seed": "--seeds"}  # what a plan sets itself, and with which option
+TUNED = ("batch_size", "sampler", "rate", "schedule", "warmup", "average", "clip_norm", "clip_value")  # not the solver
+SOLVED = ("tol", "certify")  # the solver alone
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: which rows, which rule, how far, how long. Parts are written `name` or `name:field=value,field=value`."""
+    """One run: who steps, on which rows, how far, how long. Parts are written `name` or `name:field=value,field=value`.
 
-    variant: str = "mini-batch"
-    batch_size: int = 32
-    sampler: str = "shuffled"
-    step: str = "plain"
-    rate: float = 0.01
-    schedule: str = "constant"
+    step: "auto", the automatic solver; a step rule; or a method (see fallline.executors), which brings its own steps. None
+    elsewhere means what is usual with that step: for a method its own rows and the rate that theory gives, for the solver
+    no budget but `tol`. tol and certify are the solver's (see fallline.solver.solve), the rest is not: it takes no rate,
+    and a plan that gives it one is refused.
+    """
+
+    step: str = AUTO
+    variant: str | None = None
+    batch_size: int | None = None
+    sampler: str | None = None
+    rate: float | None = None
+    schedule: str | None = None
     warmup: int = 0  # steps
-    average: str = "none"
+    average: str | None = None
     clip_norm: float | None = None
     clip_value: float | None = None
+    tol: float | None = None
+    certify: bool = False
     seed: int = 0
     budget: str = "epochs"
-    amount: float = 10.0
+    amount: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run; the parts are read when it runs."""
-        known(self.variant, (*VARIANTS, AUTOMATIC), "variant")
+        """Refuse what cannot be run, and fill in what is usual; the parts are read when it runs."""
         known(self.budget, BUDGETS, "budget")
-        for name in ("batch_size", "rate", "amount", "clip_norm", "clip_value"):
+        known(self._way, (AUTO, *WAYS), "step")
+        for name, value in (self._solvers() if self.automatic else self._usual()).items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        known(str(self.variant), (AUTOMATIC,) if self.automatic else VARIANTS, "variant")
+        for name in ("batch_size", "rate", "amount", "clip_norm", "clip_value", "tol"):
             if getattr(self, name) is not None:
                 positive(name.replace("_", " "), getattr(self, name))
 
     @property
+    def _way(self) -> str:
+        return self.step.partition(":")[0].strip()
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the automatic solver walks."""
+        return self.step == AUTO
+
+    def _solvers(self) -> dict[str, Any]:
+        """What is usual for the solver; refuses what it does not take."""
+        given = ["variant"] if self.variant not in (None, AUTOMATIC) else []
+        for name in [*given, *(name for name in TUNED if getattr(self, name))]:
+            raise InputError(
+                f"The automatic solver takes no {name.replace('_', ' ')}: leave it out, or name a step rule, such as plain."
+            )
+        return {"variant": AUTOMATIC, "tol": TOLERANCE}
+
+    def _usual(self) -> dict[str, Any]:
+        """What is usual for a step rule or a method; refuses what only the solver takes."""
+        for name in SOLVED:
+            if getattr(self, name):
+                raise InputError(
+                    f'{name} is for the automatic solver, and the step is "{self.step}": leave one of them out.'
+                )
+        rows = METHODS[self._way]().sampler() if self._way in METHODS else Shuffled(ROWS)
+        size = getattr(rows, "batch", ROWS)
+        variant = "batch" if isinstance(rows, Batch) else "stochastic" if size == 1 else "mini-batch"
+        order = next((name for name, made in ORDERS.items() if type(rows) is made), "shuffled")
+        own = {"variant": variant, "batch_size": size, "sampler": order, "schedule": "constant", "average": "none"}
+        return {**own, "rate": None if self._way in METHODS else RATE, "amount": EPOCHS}
+
+    @property
     def kind(self) -> str:
         """All but its rate, as people call it: "mini-batch 32 · adam"."""
-        if self.variant == AUTOMATIC:
+        if self.automatic:
             return AUTOMATIC
-        rows = f"{self.variant} {self.batch_size}" if self.variant == "mini-batch" else self.variant
-        rest = [part for part, usual in ((self.step, "plain"), (self.schedule, "constant"), (self.average, "none"))
-                if part != usual]  # fmt: skip
-        return " · ".join([rows, *rest])
+        rows = f"{self.variant} {self.batch_size}" if self.variant == "mini-batch" else str(self.variant)
+        parts = ((self.step, "plain"), (self.schedule, "constant"), (self.average, "none"))
+        return " · ".join([rows, *(str(part) for part, usual in parts if part != usual)])
 
     @property
     def name(self) -> str:
         """How people call it: "mini-batch 32 · adam · rate 0.05"."""
-        return AUTOMATIC if self.variant == AUTOMATIC else f"{self.kind} · rate {self.rate:.3g}"
+        return self.kind if self.rate is None else f"{self.kind} · rate {self.rate:.3g}"
 
-    @property
-    def chance(self) -> bool:
-        """Whether another seed is another run."""
-        return self.variant != "batch" and part(ORDERS, self.sampler, "sampler").__class__ is not InOrder
+    def chance(self, objective: Any) -> bool:
+        """Whether another seed is another run on `objective`; the solver draws rows only where it does not take all."""
+        if self.automatic:
+            return solver_for(objective).sampler.rows < objective.n
+        return self.variant != "batch" and part(ORDERS, str(self.sampler), "sampler").__class__ is not InOrder
 
     def updates(self, n: int) -> int:
         """Steps that the budget allows on n rows; for a budget in seconds, those of 100 passes."""
-        size = self.size(n)
-        passes = {"epochs": self.amount, "visits": self.amount / n, "seconds": 100.0}
-        return int(self.amount) if self.budget == "updates" else max(1, round(passes[self.budget] * -(-n // size)))
+        amount = float(self.amount or 0.0)
+        passes = {"epochs": amount, "visits": amount / n, "seconds": 100.0}
+        return int(amount) if self.budget == "updates" else max(1, round(passes[self.budget] * -(-n // self.size(n))))
 
     def size(self, n: int) -> int:
         """Rows a step."""
-        return {"batch": n, AUTOMATIC: n, "stochastic": 1}.get(self.variant, min(self.batch_size, n))
+        return {"batch": n, AUTOMATIC: n, "stochastic": 1}.get(str(self.variant), min(self.batch_size or n, n))
+
+    def _limit(self) -> Any:
+        """The budget as a stopping rule; None where there is none."""
+        amount: Any = self.amount and (int(self.amount) if self.budget == "updates" else self.amount)
+        return amount and BUDGETS[self.budget](amount)
 
     def run(self, objective: Any, looks: int = 1, gauges: Any = ()) -> Run:
-        """Walk down `objective`, looking about `looks` times a pass over the rows."""
-        amount: Any = int(self.amount) if self.budget == "updates" else self.amount
-        if self.variant == AUTOMATIC:
-            return solve(objective, tol=0.0, seed=self.seed, budget=BUDGETS[self.budget](amount), gauges=gauges)
+        """Walk down `objective`, looking about `looks` times a pass over the rows; the solver looks after each of its steps."""
+        if self.automatic:
+            settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges}
+            return solve(objective, float(self.tol or 0.0), budget=self._limit(), **settings)
         n, updates = objective.n, self.updates(objective.n)
         size = self.size(n)
         timely = max(1, TIMED // n) if self.budget == "seconds" else updates
-        sampler: Any = Batch(min(timely, BATCH_LOOKS))
+        sampler: Any = Batch(
+            1 if self._way in METHODS else min(timely, BATCH_LOOKS)
+        )  # a method's step may be many visits
         if self.variant != "batch":
-            sampler = part(ORDERS, self.sampler, "sampler", batch=size, seed=self.seed)
-        step: Any = part(STEPS, self.step, "step rule")
-        step = ClipValue(step, self.clip_value) if self.clip_value is not None else step
-        step = ClipNorm(step, self.clip_norm) if self.clip_norm is not None else step
-        schedule: Any = self._schedule(updates, float(objective.penalty.pull(1.0)))
+            sampler = part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed)
+        step, advance, rate = self._stepper(objective)
+        schedule: Any = self._schedule(rate, updates, float(objective.penalty.pull(1.0)))
         schedule = Warmup(schedule, self.warmup) if self.warmup else schedule
-        average: Any = part(AVERAGES, self.average, "average", steps=updates)
-        stop = AnyOf((Diverged(), BUDGETS[self.budget](amount)))
+        average: Any = part(AVERAGES, str(self.average), "average", steps=updates)
+        stop = AnyOf((Diverged(), self._limit()))
         steps = -(-n // size)
         every = max(1, steps // looks) if looks and steps > 1 else 1
         return descend(
             objective, sampler=sampler, step=step, schedule=schedule, stop=stop,
-            average=average, advance=compiled, gauges=gauges, every=every,
+            average=average, advance=advance, gauges=gauges, every=every,
         )  # fmt: skip
 
-    def _schedule(self, updates: int, alpha: float) -> Any:
+    def _stepper(self, objective: Any) -> tuple[Any, Any, float]:
+        """The step rule, who walks, and the rate."""
+        made: Any = part(WAYS, self.step, "step", seed=self.seed)
+        if self._way in METHODS:
+            return self._clipped(Plain()), made, made.rate(objective) if self.rate is None else self.rate
+        return self._clipped(made), compiled, float(self.rate or RATE)
+
+    def _clipped(self, step: Any) -> Any:
+        step = ClipValue(step, self.clip_value) if self.clip_value is not None else step
+        return ClipNorm(step, self.clip_norm) if self.clip_norm is not None else step
+
+    def _schedule(self, rate: float, updates: int, alpha: float) -> Any:
         """The schedule; what its text leaves open is laid out over the budget, so that it does what it is for."""
-        name = self.schedule.partition(":")[0].strip()
-        if name == "optimal" and not alpha and "alpha" not in self.schedule:
+        text = str(self.schedule)
+        name = text.partition(":")[0].strip()
+        if name == "optimal" and not alpha and "alpha" not in text:
             raise InputError('The schedule "optimal" is made for an L2 penalty, and there is none: add --penalty l2.')
         laid_out: dict[str, Any] = {
             "steps": updates,
             "every": max(1, updates // 3),  # two falls
             "period": max(1, updates // 7),  # of 1 + 2 + 4 periods
             "half": max(1, updates // 10),  # five times up and down
-            "low": 0.1 * self.rate,
+            "low": 0.1 * rate,
             "alpha": alpha,
             "decay": 9.0 / updates,  # down to a tenth of the rate
         }
         if name == "exponential":
             laid_out["factor"] = 0.01 ** (1.0 / updates)  # down to a hundredth
-        schedule = part(SCHEDULES, self.schedule, "schedule", rate=self.rate, **laid_out)
-        if getattr(schedule, "low", 0.0) > self.rate:
-            raise InputError(
-                f"{self.schedule} swings down from rate {self.rate:g} to low: low must not be above the rate."
-            )
+        schedule = part(SCHEDULES, text, "schedule", rate=rate, **laid_out)
+        if getattr(schedule, "low", 0.0) > rate:
+            raise InputError(f"{text} swings down from rate {rate:g} to low: low must not be above the rate.")
         return schedule
 
     def as_dict(self) -> dict[str, Any]:
@@ -158,13 +223,18 @@ class Span(NamedTuple):
 
 
 SHARE, MEMORY, ABOVE, AMOUNT, COUNT = Span(0, 1), Span(0, 1, "high"), Span(0, open="low"), Span(0), Span(1)
+INSIDE = Span(0, 1, "both")
 SPANS = {
     **dict.fromkeys(("beta", "beta1", "beta2", "rho", "keep"), MEMORY),
     **dict.fromkeys(("l1_ratio", "warm"), SHARE),
-    **dict.fromkeys(("alpha", "decay", "end", "power", "threshold", "epsilon", "psi"), AMOUNT),
-    **dict.fromkeys(("eps", "factor", "delta", "low", "finish", "rate"), ABOVE),
+    **dict.fromkeys(("alpha", "decay", "end", "power", "threshold", "epsilon", "psi", "convexity"), AMOUNT),
+    **dict.fromkeys(
+        ("eps", "factor", "delta", "low", "finish", "rate", "passes", "reach", "first", "cocob.alpha"), ABOVE
+    ),
     **dict.fromkeys(("every", "period", "half", "steps", "patience", "block", "start", "growth", "batch"), COUNT),
-    "level": Span(0, 1, "both"),
+    **dict.fromkeys(("history", "window"), COUNT),
+    **dict.fromkeys(("level", "sufficient", "shrink", "flatter"), INSIDE),
+    "lowest": Span(-math.inf),
     "share": Span(0, 1, "low"),
     "tweedie.power": Span(1, 2, "both"),
 }

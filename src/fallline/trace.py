@@ -87,11 +87,12 @@ class Trace:
         """Note the points `looks` (k, size), seen `steps` and `visits` after the last note; the last ends the segment.
 
         readings: what the executor knows at the last of them, as columns. A loss that it knows is not computed again, and
-        visits that it counted itself stand for those of the segment.
+        visits that it counted itself stand for those of the segment, shared evenly between its looks.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             move = float(np.linalg.norm(looks[-1] - before))
-        visits = visits if "visits" not in readings else np.append(visits[:-1], round(readings["visits"]))
+        if "visits" in readings:
+            visits = np.rint(visits * (readings["visits"] / visits[-1])).astype(int)
         self._note(objective, looks, steps, visits, rate, move, readings)
 
     def _note(
@@ -139,6 +140,13 @@ class Trace:
             other.columns[name] = list(self.columns.get(name, unread))
         other.points, other.about = list(self.points), dict(self.about)
         return other
+
+    def between(self, first: int, last: int | None = None) -> "Trace":
+        """The looks from `first` up to `last`, not included, as a trace."""
+        part = self.copy()
+        part.columns = {name: column[first:last] for name, column in self.columns.items()}
+        part.points = self.points[first:last]
+        return part
 
     def save(self, path: Path | str) -> Path:
         """Write the trace to a NumPy .npz file: a column an array, `path` for the points, `about` as JSON text."""

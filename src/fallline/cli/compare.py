@@ -22,6 +22,9 @@ STOPPED = 130  # what shells give a command that Ctrl-C ended
 @click.option(
     "--plane", nargs=2, help="The two columns whose weights span the cost surface.  [default: where the paths go]"
 )
+@click.option(
+    "--automatic/--no-automatic", default=True, help="Also run the automatic solver, untuned.", show_default=True
+)
 @click.option("--baselines/--no-baselines", default=True, help="Also run the usual tools.", show_default=True)
 @click.option("--plan", "plan_file", type=click.Path(), help="Repeat a comparison from its plan.toml.")
 @click.option("-o", "--output", type=click.Path(), help="Folder to write.  [default: fallline-NAME]")
@@ -30,7 +33,7 @@ STOPPED = 130  # what shells give a command that Ctrl-C ended
 def compare(
     data: str | None, plan_file: str | None, output: str | None, overwrite: bool, quiet: bool, **settings: Any
 ) -> None:
-    """Compare batch, stochastic and mini-batch gradient descent on DATA.
+    """Compare batch, stochastic and mini-batch gradient descent, and the automatic solver, on DATA.
 
     DATA is a table (CSV and its relatives, plain or gz; LIBSVM text; Parquet, a file or a folder; Arrow; .npz) or a set
     that comes with scikit-learn: breast_cancer, diabetes, digits, iris, wine. Runs every setting over several seeds

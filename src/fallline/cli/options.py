@@ -46,9 +46,28 @@ def several(option: str, name: str, help: str, kind: Any = str) -> Any:
     return click.option(option, name, multiple=True, type=kind, help=help)
 
 
+class StepOption(click.Option):
+    """An option whose help lists every step there is; the tables are read only when somebody asks."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option and its help."""
+        from fallline.executors import METHODS
+        from fallline.steps import STEPS
+
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{record[1]}  Rules: {', '.join(STEPS)}.  Methods: {', '.join(METHODS)}.")
+
+
 WALKING = [
     several("--variant", "variants", "batch, stochastic or mini-batch; repeat to compare.  [default: all three]"),
-    several("--step", "steps", "Step rule, such as adam or momentum:beta=0.95; repeat to compare.  [default: plain]"),
+    click.option(
+        "--step",
+        "steps",
+        cls=StepOption,
+        multiple=True,
+        help="Step rule, such as adam or momentum:beta=0.95; or a method, which brings its own rows and rate; or auto; "
+        "repeat to compare.  [default: plain]",
+    ),
     several("--rate", "rates", "Learning rate; repeat to compare.  [default: around the stable limit]", float),
     several("--batch-size", "batch_sizes", "Rows a step of mini-batch; repeat to compare.  [default: 32]", int),
     several("--schedule", "schedules", "Such as cosine or inverse_time:decay=0.01.  [default: constant]"),

@@ -32,18 +32,23 @@ def _table(found: Any, n: int) -> Any:
 
     from rich.table import Table
 
-    from fallline.comparison.verdict import passes, percent, score, seconds
+    from fallline.comparison.entry import FINE, WITHIN, score
+    from fallline.comparison.wording import certified, passes, percent, seconds
 
+    solved = any(entry.estimate for entry in found.finals)
+    headings = ["setting", "within 1 % after", "time", "time to 0.01 %", "above the optimum at the end"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("setting", "within 1 % after", "time", "above the optimum at the end"):
+    for heading in [*headings, *(["by its own estimate (proven)"] if solved else [])]:
         table.add_column(heading, justify="left" if heading == "setting" else "right", no_wrap=heading == "setting")
     for entry in sorted(found.finals, key=score):
         visits, excess = score(entry)
-        took = median(entry.reached("seconds"))
+        took, fine = (median(entry.reached("seconds", level)) for level in (WITHIN, FINE))
         reached = (passes(visits, n), seconds(took)) if visits < math.inf else ("never", "")
-        table.add_row(entry.plan.name, *reached, "diverged" if excess == math.inf else percent(excess))
+        end = "diverged" if excess == math.inf else percent(excess)
+        finer = seconds(fine) if fine < math.inf else "never"
+        table.add_row(entry.plan.name, *reached, finer, end, *([certified(entry)] if solved else []))
     for baseline in found.baselines:
         took = baseline.seconds_to_1pct
         reached = ("", seconds(took)) if took < math.inf else ("never", "")
-        table.add_row(baseline.name, *reached, percent(baseline.excess))
+        table.add_row(baseline.name, *reached, "", percent(baseline.excess))
     return table

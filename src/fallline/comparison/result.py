@@ -12,102 +12,12 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from fallline.comparison.entry import FINE, Baseline, Entry, Verdict, Yardstick
 from fallline.data import Dataset
 from fallline.errors import InputError
-from fallline.plan import Plan
 from fallline.trace import Trace
 
-WITHIN = 0.01  # of the optimum: what "reached" means everywhere in a comparison
 CONTENTS = {"report.html", "summary.json", "plan.toml", "runs"}  # of a folder that a comparison wrote
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """From loss to relative excess, (loss − optimum)/scale: 0.01 is one per cent above the optimum.
-
-    The scale is the optimum's own height above the least that the loss can be on these targets; where the fit is all but
-    perfect, a thousandth of the start's, since nothing is within 1 % of nought.
-    """
-
-    optimum: float
-    scale: float
-    start: float
-    by: str
-
-    def excess(self, loss: Any) -> Any:
-        """Relative excess over the optimum."""
-        return (np.asarray(loss, dtype=float) - self.optimum) / self.scale
-
-    @property
-    def idle(self) -> bool:
-        """Whether the start is within 1 % of the optimum already: nobody can then be first to get there."""
-        return bool(self.excess(self.start) <= WITHIN)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One setting and its runs, a trace a seed."""
-
-    plan: Plan
-    traces: Sequence[Trace]
-    yard: Yardstick
-    limit: float | None  # the largest stable rate, where there is one
-    final: bool = False  # run again on fresh seeds, as the best rate of its kind
-
-    @property
-    def diverged(self) -> int:
-        """How many of its runs ran away."""
-        return sum(trace.about["diverged"] for trace in self.traces)
-
-    @property
-    def excess(self) -> list[float]:
-        """Relative excess at the end of each run; infinite where it diverged."""
-        return [
-            float("inf") if trace.about["diverged"] else float(self.yard.excess(trace.last("loss")))
-            for trace in self.traces
-        ]
-
-    def reached(self, column: str) -> list[float]:
-        """`column` (visits, seconds, t) at each run's first look within 1 % of the optimum.
-
-        Infinite where there is none, and where the run diverged: who passes by on the way out has not arrived.
-        """
-        return [
-            float("inf") if trace.about["diverged"] else first_within(trace, self.yard, column) for trace in self.traces
-        ]
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What the user would otherwise use, on the same objective."""
-
-    name: str
-    seconds: float
-    excess: float
-    seconds_to_1pct: float
-    passes: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Two settings held against each other over their seeds."""
-
-    a: str
-    b: str
-    p: float
-    real: bool  # larger than seed-to-seed noise, at 5 % over all the pairs compared
-    text: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome in plain words."""
-
-    headline: str
-    sentences: Sequence[str]
-    differences: Sequence[Difference]
-    better_tool: str | None = None
 
 
 @dataclass(frozen=True)
@@ -270,12 +180,6 @@ def _put(room: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def first_within(trace: Trace, yard: Yardstick, column: str) -> float:
-    """`column` at the first look within 1 % of the optimum; infinite if there is none."""
-    close = np.flatnonzero(yard.excess(trace["loss"]) <= WITHIN)
-    return float(trace[column][close[0]]) if len(close) else float("inf")
-
-
 def _entry(entry: Entry) -> dict[str, Any]:
     plan = entry.plan
     return {
@@ -285,13 +189,17 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "schedule": plan.schedule,
         "batch_size": int(entry.traces[0].about["batch_size"]),
         "rate": plan.rate,
-        "rate_over_limit": plan.rate / entry.limit if entry.limit else None,
+        "rate_over_limit": plan.rate / entry.limit if entry.limit and plan.rate else None,
         "final": entry.final,
         "seeds": [trace.about["seed"] for trace in entry.traces],
         "final_loss": [trace.last("loss") for trace in entry.traces],
         "excess": entry.excess,
         "visits_to_1pct": entry.reached("visits"),
         "seconds_to_1pct": entry.reached("seconds"),
+        "visits_to_1e-4": entry.reached("visits", FINE),
+        "seconds_to_1e-4": entry.reached("seconds", FINE),
+        "estimate": entry.estimate,
+        "bound": entry.bound,
         "median_excess": median(entry.excess),
         "diverged": entry.diverged,
         "reasons": sorted({trace.about["reason"] for trace in entry.traces}),

@@ -1,6 +1,6 @@
 """Compare settings of gradient descent on one table under one equal budget."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from inspect import signature
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fallline.comparison.result import WITHIN, Baseline, Comparison, Entry, Yardstick
+from fallline.comparison.entry import WITHIN, Baseline, Entry, Yardstick
+from fallline.comparison.result import Comparison
+from fallline.comparison.runner import Progress, Runner
 from fallline.comparison.study import Study
-from fallline.comparison.verdict import score, verdict_of
+from fallline.comparison.verdict import verdict_of
 from fallline.data import Dataset, load
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE, LogLoss, Softmax, SquaredError
@@ -23,13 +25,8 @@ from fallline.reference.baselines import Rival, rivals
 from fallline.stops import START_SHARE
 from fallline.trace import Trace
 
-Progress = Callable[[int, int, str], None]
-
 LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
-LOOKS = 1_000_000  # rows: a pass is looked at up to ten times while its looks together stay below this
-FRESH = 1000  # seeds of the final runs start here, far from those that chose them
 NOTHING = 1e-8  # a mean log loss below this is that of certainty
-TIMES = 3  # a run without chance is timed so often and its quickest kept, as for the other tools
 ROUNDING = 1e-6  # of the yardstick's scale: a walk that ends further below the optimum than this has found a better one
 
 
@@ -133,11 +130,8 @@ def _compared(
     n, d = objective.n, objective.model.d
     limit_of = cache(partial(limits.of, n=n))
     plans = study.plans(n, d, _scale_of(objective, limits, limit_of))
-    runner = _Runner(objective, table, yard, _stated(objective, limits, limit_of), tell, _count(plans, study))
-    entries = [runner.entry(plan, range(study.seeds)) for plan in plans]
-    best = [min(kind, key=lambda entry: (entry.diverged, score(entry))) for kind in _kinds(entries)]
-    entries += [runner.entry(e.plan, range(FRESH, FRESH + study.final_seeds), final=True) for e in best]
-    entries.sort(key=lambda entry: not entry.final)
+    runner = Runner(objective, table, yard, _stated(objective, limits, limit_of), study, tell)
+    entries = runner.entries(plans)
     tell(runner.done, runner.done + 1, "running the usual tools")
     others = list(rivals(objective)) if study.baselines else []
     entries, yard = _lowered(entries, others, objective, yard)
@@ -165,59 +159,6 @@ def yardstick(objective: Any, optimum: float, by: str) -> Yardstick:
     return Yardstick(optimum, scale if scale > 0 else 1.0, start, by)
 
 
-class _Runner:
-    """Runs plans on one objective, each combination of parts compiled before its clock starts."""
-
-    def __init__(
-        self,
-        objective: Any,
-        table: Dataset,
-        yard: Yardstick,
-        limit_of: Callable[[int], float | None] | None,
-        tell: Progress,
-        total: int,
-    ) -> None:
-        self.objective, self.table, self.yard, self.limit_of = objective, table, yard, limit_of
-        self.tell, self.total, self.done = tell, total, 0
-        self.looks = int(min(10, max(1, LOOKS // objective.n)))
-        self.compiled: set[tuple[Any, ...]] = set()
-
-    def entry(self, plan: Plan, seeds: Iterable[int], final: bool = False) -> Entry:
-        """One setting over several seeds; one without chance in it, as batch descent, runs once."""
-        self._warm(plan)
-        if plan.chance:
-            traces = [self._trace(replace(plan, seed=seed)) for seed in seeds]
-        else:
-            again = [self._trace(replace(plan, seed=next(iter(seeds)))) for _ in range(TIMES if final else 1)]
-            traces = [min(again, key=lambda trace: trace.last("seconds"))]
-        return Entry(plan, traces, self.yard, self._limit(plan), final)
-
-    def _limit(self, plan: Plan) -> float | None:
-        """The stable limit where it says something: of plain steps on a loss that has one."""
-        known = self.limit_of if plan.step == "plain" else None
-        return known(plan.size(self.objective.n)) if known else None
-
-    def _trace(self, plan: Plan) -> Trace:
-        self.tell(self.done, self.total, plan.name)
-        run = plan.run(self.objective, self.looks)
-        self.done += 1
-        size = plan.size(self.objective.n)
-        run.trace.about = {
-            "name": plan.name, "variant": plan.variant, "step": plan.step, "schedule": plan.schedule, "rate": plan.rate,
-            "batch_size": size, "seed": plan.seed, "limit": self._limit(plan), "optimum": self.yard.optimum,
-            "scale": self.yard.scale, "reason": run.reason, "diverged": run.diverged, "d": self.objective.model.d,
-            "loss": type(self.objective.loss).__name__, "columns": list(self.table.columns),
-        }  # fmt: skip
-        return run.trace
-
-    def _warm(self, plan: Plan) -> None:
-        kind = (plan.step, plan.schedule, plan.average, plan.clip_norm, plan.clip_value, plan.warmup)
-        if kind not in self.compiled:
-            self.tell(self.done, self.total, f"compiling {plan.step}")
-            replace(plan, budget="updates", amount=1).run(self.objective)
-            self.compiled.add(kind)
-
-
 def _objective(table: Dataset, weights: Any, loss: str, study: Study) -> Any:
     name = loss.partition(":")[0]
     if table.task == "multiclass" and name not in MULTICLASS:
@@ -229,21 +170,6 @@ def _objective(table: Dataset, weights: Any, loss: str, study: Study) -> Any:
     y = np.where(table.y > 0, 1.0, 0.0) if table.task == "binary" and name in MULTICLASS else table.y
     classes = max(2, len(table.classes))
     return objective_of(table.X, y, loss, study.penalty, study.alpha, study.l1_ratio, classes, weights=weights)
-
-
-def _kinds(entries: list[Entry]) -> list[list[Entry]]:
-    """Entries that differ in their rate alone, together."""
-    kinds: dict[str, list[Entry]] = {}
-    for entry in entries:
-        kinds.setdefault(entry.plan.kind, []).append(entry)
-    return list(kinds.values())
-
-
-def _count(plans: list[Plan], study: Study) -> int:
-    kinds = {plan.kind: plan for plan in plans}.values()
-    return sum(study.seeds if plan.chance else 1 for plan in plans) + sum(
-        study.final_seeds if plan.chance else TIMES for plan in kinds
-    )
 
 
 def _baseline(rival: Rival, objective: Any, yard: Yardstick) -> Baseline:
@@ -299,15 +225,15 @@ def _lowered(
     entries: list[Entry], others: list[Rival], objective: Any, yard: Yardstick
 ) -> tuple[list[Entry], Yardstick]:
     """The same held against the lowest point that anybody found, where that is below what was taken for the optimum."""
-    walked = [loss for entry in entries for trace in entry.traces for loss in trace["loss"].tolist()]
+    runs = [trace for entry in entries for trace in (*entry.traces, *entry.again)]
+    walked = [loss for trace in runs for loss in trace["loss"].tolist()]
     found = [loss for loss in [*walked, *(objective.value(rival.points[-1]) for rival in others)] if np.isfinite(loss)]
     lowest = min(found, default=yard.optimum)
     if not lowest < yard.optimum - ROUNDING * yard.scale:
         return entries, yard
     yard = yardstick(objective, lowest, "the lowest point that any walk or tool reached")
-    for entry in entries:
-        for trace in entry.traces:
-            trace.about |= {"optimum": yard.optimum, "scale": yard.scale}
+    for trace in runs:
+        trace.about |= {"optimum": yard.optimum, "scale": yard.scale}
     return [replace(entry, yard=yard) for entry in entries], yard
 
 
@@ -334,7 +260,4 @@ def _sound(trace: Trace) -> Trace:
     lost = np.flatnonzero(~np.isfinite(trace["loss"]))
     if not len(lost):
         return trace
-    part = trace.copy()
-    part.columns = {name: column[: lost[0]] for name, column in trace.columns.items()}
-    part.points = trace.points[: lost[0]]
-    return part
+    return trace.between(0, int(lost[0]))

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fallline.averages import AVERAGES
+from fallline.comparison.entry import FINE
 from fallline.errors import InputError
+from fallline.executors import METHODS
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.penalties import PENALTIES
-from fallline.plan import BUDGETS, ORDERS, VARIANTS, Plan, known, part, positive
+from fallline.plan import AUTO, BUDGETS, ORDERS, VARIANTS, WAYS, Plan, known, part, positive
 from fallline.schedules import SCHEDULES
 from fallline.steps import STEPS
 
@@ -21,14 +23,17 @@ PLANNED = ("polynomial", "cosine", "one_cycle", "tail")  # these end with the bu
 WORK = 4e10  # table entries that a comparison may touch by default; some tens of seconds
 SEVERAL = ("variants", "steps", "rates", "batch_sizes", "schedules")  # what a study may name more than one of
 EPOCHS = (5, 50)  # fewest and most passes a run by default
+DONE = 0.1 * FINE  # of the loss: where the automatic solver's estimate ends its run; what is judged is then behind it
 
 
 @dataclass(frozen=True)
 class Study:
     """What to compare. Parts are written as in a Plan; None means: chosen from the table, and said.
 
-    variants, steps, rates, batch_sizes, schedules: one or several, each with each.
-    rates: learning rates for every setting; None for a few around each variant's stable limit.
+    variants, steps, rates, batch_sizes, schedules: one or several, each with each. A step may be a step rule, or a method
+    (see fallline.executors), which walks on the rows that it is meant for whatever the variants and batch sizes.
+    automatic: whether the automatic solver runs beside them, under the same budget, until its own estimate says 1e-5.
+    rates: learning rates for every setting; None for a few around each variant's stable limit, and a method's own.
     amount: the size of the budget, in `budget`'s unit, the same for every run.
     seeds: how many orders of the rows each setting is tried with; the best rate of each is then run on `final_seeds`
     fresh ones, so that choosing and judging do not share their luck.
@@ -52,6 +57,7 @@ class Study:
     final_seeds: int = 8
     budget: str = "epochs"
     amount: float | None = None
+    automatic: bool = True
     baselines: bool = True
     plane: Sequence[str] | None = None
 
@@ -65,7 +71,7 @@ class Study:
             known(variant, VARIANTS, "variant")
         known(self.budget, BUDGETS, "budget")
         for texts, table, kind in (
-            (self.steps, STEPS, "step rule"),
+            ([text for text in self.steps if text != AUTO], WAYS, "step"),
             (self.schedules, SCHEDULES, "schedule"),
             ((self.sampler,), ORDERS, "sampler"),
             ((self.average,), AVERAGES, "average"),
@@ -113,24 +119,31 @@ class Study:
     def plans(self, n: int, d: int, limit_of: Callable[[int], float]) -> list[Plan]:
         """Every setting, at every rate; the seeds come later. `limit_of` is the stable limit by rows a step."""
         amount = self.amount if self.amount is not None else self.passes(n, d)
-        made = []
-        for variant in self.variants:
-            sizes = self.batch_sizes if variant == "mini-batch" else (1,)
-            for size in sizes:
-                rows = {"batch": n, "stochastic": 1, "mini-batch": size}[variant]
-                limit = limit_of(rows)
-                for step in self.steps:
-                    for schedule in self.schedules:
-                        for rate in self.rates or default_rates(step, limit, rows):
-                            made.append(
-                                Plan(
-                                    variant=variant, batch_size=min(size, n), sampler=self.sampler, step=step,
-                                    rate=float(rate), schedule=schedule, warmup=self.warmup, average=self.average,
-                                    clip_norm=self.clip_norm, clip_value=self.clip_value, budget=self.budget,
-                                    amount=float(amount),
-                                )
-                            )  # fmt: skip
+        budget: dict[str, Any] = {"budget": self.budget, "amount": float(amount)}
+        rules = [step for step in self.steps if not _method(step) and step != AUTO]
+        made = [
+            self._tuned(step, schedule, rate, variant=variant, batch_size=min(size, n), sampler=self.sampler, **budget)
+            for variant in self.variants
+            for size in (self.batch_sizes if variant == "mini-batch" else (1,))
+            for rows in [{"batch": n, "stochastic": 1, "mini-batch": size}[variant]]
+            for step in rules
+            for schedule in self.schedules
+            for rate in self.rates or default_rates(step, limit_of(rows), rows)
+        ]
+        made += [
+            self._tuned(step, schedule, rate, **budget)
+            for step in filter(_method, self.steps)
+            for schedule in self.schedules
+            for rate in self.rates or (None,)
+        ]
+        if self.automatic or AUTO in self.steps:
+            made.append(Plan(tol=DONE, certify=True, **budget))
         return list(dict.fromkeys(made))  # batch sizes beyond the table's end are one and the same
+
+    def _tuned(self, step: str, schedule: str, rate: float | None, **rows: Any) -> Plan:
+        clips = {"clip_norm": self.clip_norm, "clip_value": self.clip_value}
+        rest = {"warmup": self.warmup, "average": self.average, **clips, **rows}
+        return Plan(step, schedule=schedule, rate=None if rate is None else float(rate), **rest)
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, those that are None left out, sequences as lists."""
@@ -145,6 +158,11 @@ class Study:
             known(name, names, "setting of a study")
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**settings)
+
+
+def _method(step: str) -> bool:
+    """Whether a step is a method, which brings its own rows and rate."""
+    return step.partition(":")[0].strip() in METHODS
 
 
 def default_rates(step: str, limit: float, rows: int) -> list[float]:

@@ -1,88 +1,15 @@
 """From runs to words: who was first, who diverged, which differences are larger than seed-to-seed noise."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from statistics import median
 
-import numpy as np
-from scipy.stats import binomtest, rankdata
+from fallline.comparison.automatic import told_of
+from fallline.comparison.entry import WITHIN, Baseline, Entry, Verdict, score
+from fallline.comparison.significance import NOISE, as_quick, differences
+from fallline.comparison.wording import capital, listed, passes, percent, seconds, who
 
-from fallline.comparison.result import WITHIN, Baseline, Difference, Entry, Verdict
-
-LEVEL = 0.05  # the share of comparisons of equals that may come out as a difference
-QUICKER = 0.8  # of the other's time: what one must take to be called quicker, timings being noisy
-NOISE = "no more than seeds differ"
-
-
-def sign_test(seeds: Sequence[float], sure: float) -> float:
-    """p-value of "a seed is as likely above `sure` as below": the exact two-sided sign test (Arbuthnot 1710), ties left out.
-
-    For a setting without chance in it, which would come out the same again, against one with: its one run is one number,
-    not a sample.
-    """
-    above, below = sum(value > sure for value in seeds), sum(value < sure for value in seeds)
-    return float(binomtest(above, above + below).pvalue) if above + below else 1.0
-
-
-def rank_test(a: Sequence[float], b: Sequence[float]) -> float:
-    """p-value of "a and b come from the same chance": the exact two-sided rank-sum test (Wilcoxon 1945).
-
-    Every way to deal the pooled ranks to a and b is counted, ties at their mean rank, so that equals differ in at most
-    as many cases as the level says. Infinite entries (never reached) rank last and tie with each other.
-    """
-    ranks = np.rint(2 * rankdata(np.concatenate([a, b]))).astype(int)  # doubled, so that mean ranks are whole
-    total = int(ranks.sum())
-    ways = np.zeros((len(a) + 1, total + 1))  # of choosing so many of the ranks with this sum
-    ways[0, 0] = 1.0
-    for rank in ranks.tolist():
-        ways[1:, rank:] += ways[:-1, : total + 1 - rank].copy()
-    found, chances = int(ranks[: len(a)].sum()), ways[-1] / ways[-1].sum()
-    return float(min(1.0, 2.0 * min(chances[: found + 1].sum(), chances[found:].sum())))
-
-
-def score(entry: Entry) -> tuple[float, float]:
-    """What makes a setting better: fewer row visits to 1 %, then less excess at the end. Medians over seeds."""
-    return median(entry.reached("visits")), median(entry.excess)
-
-
-def differences(finals: Sequence[Entry]) -> list[Difference]:
-    """Every two of the finalists compared, by visits to 1 % if either mostly got there, else by the final excess.
-
-    All the pairs share the 5 % (Holm 1979).
-    """
-    pairs = list(itertools.combinations(finals, 2))
-    tried = [_test(a, b, max(1, len(pairs))) for a, b in pairs]
-    order = sorted(range(len(pairs)), key=lambda k: tried[k][1])
-    real, alive = set(), True
-    for place, k in enumerate(order):
-        alive = alive and tried[k][1] <= LEVEL / (len(pairs) - place)
-        real |= {k} if alive else set()
-    return [_difference(a, b, *tried[k], k in real) for k, (a, b) in enumerate(pairs)]
-
-
-def _test(a: Entry, b: Entry, pairs: int) -> tuple[bool, float, bool]:
-    """Whether arrival is compared (or else the end), the p-value, and whether so few runs could show a difference."""
-    timed = min(score(a)[0], score(b)[0]) < math.inf and not a.yard.idle
-    x, y = (entry.reached("visits") if timed else entry.excess for entry in (a, b))
-    if a.plan.chance and b.plan.chance:
-        return timed, rank_test(x, y), 2.0 / math.comb(len(x) + len(y), len(x)) <= LEVEL / pairs
-    if not a.plan.chance and not b.plan.chance:  # the same runs would come out again: any difference is one
-        return timed, float(x[0] == y[0]), True
-    sure, seeds = (y[0], x) if a.plan.chance else (x[0], y)
-    return timed, sign_test(seeds, sure), 2.0 * 0.5 ** len(seeds) <= LEVEL / pairs
-
-
-def _difference(a: Entry, b: Entry, timed: bool, p: float, enough: bool, real: bool) -> Difference:
-    better, worse = (entry.plan.name for entry in sorted((a, b), key=score))
-    if real:
-        what = "came within 1 % in fewer row visits" if timed else "ended nearer the optimum"
-        text = f"{better} {what} than {worse} (p = {p:.2g})."
-    elif enough:
-        text = f"{better} and {worse} differ by {NOISE} (p = {p:.2g})."
-    else:
-        text = f"{better} and {worse}: too few seeds to tell them apart (p = {p:.2g})."
-    return Difference(a.plan.name, b.plan.name, p, real, capital(text))
+QUICKER = 0.8  # of our time: what a tool must take to be called quicker, its time being the best of three
 
 
 def verdict_of(entries: Sequence[Entry], baselines: Sequence[Baseline], n: int, amount: str) -> Verdict:
@@ -98,7 +25,7 @@ def verdict_of(entries: Sequence[Entry], baselines: Sequence[Baseline], n: int, 
     headline, *sentences = tell(finals, entries, equals, n, amount)
     if tool:
         headline = f"{headline.partition(';')[0]}{', but' if situation == 'reached' else ';'} {tool.name} is the better tool here"
-    sentences += [_diverged(entries), _tools(finals, baselines, tool, amount)]
+    sentences += [*told_of(finals, entries, n, amount), _diverged(entries), _tools(finals, baselines, tool, amount)]
     return Verdict(headline, sentences, pairs, tool.name if tool else None)
 
 
@@ -111,36 +38,38 @@ def _situation(finals: Sequence[Entry]) -> str:
 
 def _reached(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
     best, *others = finals
-    first = [entry.plan.name for entry in finals if entry.plan.name in equals and score(entry)[0] < math.inf]
-    lead = capital(listed(first) if 1 < len(first) <= 3 else best.plan.name)
+    first = [who(entry) for entry in finals if entry.plan.name in equals and score(entry)[0] < math.inf]
+    lead = capital(listed(first) if 1 < len(first) <= 3 else who(best))
     visits = score(best)[0]
     took = f"{passes(visits, n)} over the rows"
     headline = f"{lead} came within 1 % of the optimum{' first' if others else ''}, in {took}"
-    told = f"In row visits, {best.plan.name} was first within 1 % of the optimum, after {took}{_over(best)}"
+    told = f"In row visits, {who(best)} was first within 1 % of the optimum, after {took}{_over(best)}"
     if not others:
         told = f"It took {took} and {seconds(_time(best))}{_over(best)}"
     for other in others:
         later, noise = score(other)[0], f", {NOISE}" if other.plan.name in equals else ""
         if later < math.inf:
-            told += f"; {other.plan.name} took {passes(later, n)}{noise}"
+            told += f"; {who(other)} took {passes(later, n)}{noise}"
         else:
-            told += f"; {other.plan.name}{_edge(other, entries)} never got there in {amount}{noise}"
+            told += f"; {who(other)}{_edge(other, entries)} never got there in {amount}{noise}"
     told += "."
     if median(best.excess) > WITHIN:
-        told += (
-            f" {capital(best.plan.name)} did not stay there: it ended {percent(median(best.excess))} above the optimum."
-        )
+        told += f" {capital(who(best))} did not stay there: it ended {percent(median(best.excess))} above the optimum."
     return [headline, told, *([_seconds(finals)] if others else [])]
 
 
 def _seconds(finals: Sequence[Entry]) -> str:
-    best, quickest = finals[0], min(finals, key=_time)
-    one, other = seconds(_time(quickest)), seconds(_time(best))
+    best, *_ = finals
+    quickest, *others = sorted((entry for entry in finals if _time(entry) < math.inf), key=_time)
+    close = [other for other, alike in zip(others, as_quick(quickest, others, WITHIN), strict=True) if alike]
+    if close:
+        named = [quickest, *close, *([] if best in (quickest, *close) else [best])]
+        times = [f"{who(entry)}{' took' if entry is quickest else ''} {seconds(_time(entry))}" for entry in named]
+        return f"In seconds nobody was clearly first: {', '.join(times)}."
     if quickest is best:
-        return f"In seconds it was first too, after {one}."
-    if _time(quickest) > QUICKER * _time(best):
-        return f"In seconds nobody was clearly first: {quickest.plan.name} took {one}, {best.plan.name} {other}."
-    return f"In seconds, {quickest.plan.name} was first, after {one} against {other} for {best.plan.name}."
+        return f"In seconds it was first too, after {seconds(_time(best))}."
+    one, other = seconds(_time(quickest)), seconds(_time(best))
+    return f"In seconds, {who(quickest)} was first, after {one} against {other} for {who(best)}."
 
 
 def _time(entry: Entry) -> float:
@@ -151,20 +80,23 @@ def _time(entry: Entry) -> float:
 def _never(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
     best, *others = finals
     end = percent(score(best)[1])
-    told = f"{capital(best.plan.name)}{_edge(best, entries)} ended {end} above the optimum{_over(best)}"
+    told = f"{capital(who(best))}{_edge(best, entries)} ended {end} above the optimum{_over(best)}"
     for other in others:
         noise = f", {NOISE}" if other.plan.name in equals else ""
         excess = score(other)[1]
         end_of = "diverged" if excess == math.inf else f"{percent(excess)} above{noise}"
-        told += f"; {other.plan.name}{_edge(other, entries)} {end_of}"
-    nearest = f"{best.plan.name} came nearest, {end} above it" if others else f"it ended {end} above it"
-    lead = "No setting" if others else capital(best.plan.name) + " never"
+        told += f"; {who(other)}{_edge(other, entries)} {end_of}"
+    nearest = f"{who(best)} came nearest, {end} above it" if others else f"it ended {end} above it"
+    lead = "No setting" if others else capital(who(best)) + " never"
     return [f"{lead} came within 1 % of the optimum in {amount}; {nearest}", told + "."]
 
 
 def _lost(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
-    lowest = min(entry.plan.rate for entry in entries)
-    return ["Every setting diverged", f"The lowest rate tried was {lowest:.3g}: try lower ones with --rate."]
+    rates = [entry.plan.rate for entry in entries if entry.plan.rate]
+    lowest = (
+        f"The lowest rate tried was {min(rates):.3g}: try lower ones with --rate." if rates else "No rate was tried."
+    )
+    return ["Every setting diverged", lowest]
 
 
 def _idle(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
@@ -176,10 +108,10 @@ def _idle(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n
         ]
     start = percent(float(yard.excess(yard.start)))
     told = f"All weights zero is {start} above the optimum, so nobody can be first within 1 % of it"
-    told += f"; nearest in the end was {best.plan.name}, {percent(score(best)[1])} above{_over(best)}"
+    told += f"; nearest in the end was {who(best)}, {percent(score(best)[1])} above{_over(best)}"
     for other in finals[1:]:
         noise = f", {NOISE}" if other.plan.name in equals else ""
-        told += f"; {other.plan.name} ended {percent(score(other)[1])} above{noise}"
+        told += f"; {who(other)} ended {percent(score(other)[1])} above{noise}"
     return ["The start is within 1 % of the optimum already: there is next to nothing to learn here", told + "."]
 
 
@@ -190,7 +122,7 @@ def _over(entry: Entry) -> str:
 
 def _edge(entry: Entry, entries: Sequence[Entry]) -> str:
     """Whether its rate is the highest or lowest that was tried: a better one may lie beyond."""
-    rates = {other.plan.rate for other in entries if other.plan.kind == entry.plan.kind}
+    rates = {other.plan.rate for other in entries if other.plan.kind == entry.plan.kind and other.plan.rate}
     if len(rates) > 1 and entry.plan.rate in (max(rates), min(rates)):
         return f", the {'highest' if entry.plan.rate == max(rates) else 'lowest'} rate tried,"
     return ""
@@ -200,12 +132,12 @@ def _diverged(entries: Sequence[Entry]) -> str:
     told = []
     for kind in dict.fromkeys(entry.plan.kind for entry in entries if entry.diverged):
         alike = [entry for entry in entries if entry.plan.kind == kind]
-        rate = min(entry.plan.rate for entry in alike if entry.diverged)
-        at = [entry for entry in alike if entry.plan.rate == rate]
+        rate = min(entry.plan.rate or 0.0 for entry in alike if entry.diverged)
+        at = [entry for entry in alike if (entry.plan.rate or 0.0) == rate]
         lost, runs = sum(entry.diverged for entry in at), sum(len(entry.traces) for entry in at)
-        above = [entry for entry in alike if entry.plan.rate > rate]
-        text = f"{kind} {'from' if above and all(e.diverged for e in above) else 'at'} rate {rate:.3g}"
-        text += " on" if above and all(e.diverged for e in above) else ""
+        above = [entry for entry in alike if (entry.plan.rate or 0.0) > rate]
+        throughout = bool(above) and all(entry.diverged for entry in above)
+        text = f"{kind} {'from' if throughout else 'at'} rate {rate:.3g}{' on' if throughout else ''}" if rate else kind
         notes = [f"{lost} of {runs} runs"] if lost < runs else []
         if at[0].limit and at[0].plan.schedule == "constant":
             share = rate / at[0].limit
@@ -250,35 +182,3 @@ def _tools(finals: Sequence[Entry], baselines: Sequence[Baseline], tool: Baselin
     if ours < math.inf:
         return f"No other tool was clearly quicker than these {seconds(ours)}, finding the rate not counted: {', '.join(told)}."
     return f"No other tool got there either: {', '.join(told)}."
-
-
-def passes(visits: float, n: int) -> str:
-    """Row visits as passes over n rows."""
-    count = f"{visits / n:,.0f}" if visits >= 1000 * n else f"{visits / n:.3g}"
-    return f"{count} pass" if count == "1" else f"{count} passes"
-
-
-def seconds(value: float) -> str:
-    """A time in words, three digits."""
-    if value < 1e-3:
-        return f"{value * 1e6:.3g} µs"
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:,.3g} s" if value < 1000 else f"{value:,.0f} s"
-
-
-def percent(excess: float) -> str:
-    """A relative excess in words, three digits."""
-    if not excess < 1e6:
-        return "more than a million times"
-    if abs(excess) < 1e-6:
-        return "0 %"
-    return f"{100 * excess:.3g} %" if excess < 9.995 else f"{100 * excess:,.0f} %"
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c."""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
-def capital(text: str) -> str:
-    """With a capital letter in front."""
-    return text[:1].upper() + text[1:]

@@ -37,6 +37,7 @@ class Band(NamedTuple):
     n: int  # rows in a pass
     reached: dict[str, float] | None  # when a seed first came within 1 %: the median over seeds, on each axis
     settled: dict[str, float]  # when it had most of its fall behind it
+    solver: bool  # whether each look is a solver's step, after which it knows how near it is
 
     @property
     def lost(self) -> bool:
@@ -46,8 +47,9 @@ class Band(NamedTuple):
 
 def band_of(name: str, traces: Sequence[Trace], y: str = "loss", shown: int = SHOWN) -> Band:
     """The band of `traces`, which differ by seed only. `y` is "loss" or "excess", relative, over the optimum."""
-    about = traces[0].about
-    grid = _common_looks(traces)
+    about, solver = traces[0].about, "excess" in traces[0].columns
+    traces = answered(traces)
+    grid = _common_looks(traces, solver)
     heights = np.array([_heights_on(grid, trace, y) for trace in traces])
     low, middle, high = np.quantile(heights, (LOW, 0.5, HIGH), axis=0)
     longest = [trace for trace in traces if trace.last("t") >= grid[-1]]
@@ -71,7 +73,22 @@ def band_of(name: str, traces: Sequence[Trace], y: str = "loss", shown: int = SH
         n=traces[0].n,
         reached=_reached(traces) if y == "excess" else None,
         settled={axis: float(values[settled]) for axis, values in times.items()},
+        solver=solver,
     )
+
+
+def answered(traces: Sequence[Trace]) -> list[Trace]:
+    """The traces from their first useful answer on; those that have none are left out.
+
+    A solver that estimates its excess has nothing to show before its first estimate: a line from the start to there would be
+    drawn through a time in which it had no answer.
+    """
+    firsts = [
+        int(np.append(np.isfinite(trace["excess"]), True).argmax()) if "excess" in trace.columns else 0
+        for trace in traces
+    ]
+    pairs = list(zip(traces, firsts, strict=True))
+    return [trace.between(first) if first else trace for trace, first in pairs if first < len(trace)]
 
 
 def _reached(traces: Sequence[Trace]) -> dict[str, float] | None:
@@ -108,12 +125,15 @@ def thinned(looks: int, shown: int) -> Array:
     return np.unique(np.round(np.concatenate([even, early])).astype(int))
 
 
-def _common_looks(traces: Sequence[Trace]) -> Array:
-    """Updates at which every sane run was still walking (every run, where all ran away)."""
+def _common_looks(traces: Sequence[Trace], solver: bool) -> Array:
+    """Updates at which every sane run was still walking (every run, where all ran away).
+
+    A solver ends its own run when it is done, and stays where it is.
+    """
     longest = max(traces, key=lambda trace: int(trace.last("t")))
     sane = [int(trace.last("t")) for trace in traces if not ran_away(trace)]
     grid: Array = longest["t"]
-    return grid[grid <= min(sane)] if sane else grid
+    return grid[grid <= min(sane)] if sane and not solver else grid
 
 
 def _heights_on(grid: Array, trace: Trace, y: str) -> Array:

@@ -8,11 +8,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fallline.figures import axes, labels, style, words
-from fallline.figures.bands import AXES, BEYOND, FLOOR, LEVEL, SHOWN, Band, band_of
+from fallline.figures.bands import AXES, BEYOND, FLOOR, LEVEL, SHOWN, Band, answered, band_of
 from fallline.trace import Trace
 
 SWITCHED = ("updates", "visits", "seconds")  # the axes that a reader switches between
 ALMOST_NOTHING = 1e-12
+NEAR = 2e-5  # of the optimum: what a solver reaches beyond this is shown at the edge
 
 
 class CurveFacts(NamedTuple):
@@ -52,7 +53,7 @@ def curves_of(
         raise KeyError(f"there is no time axis {x!r}: take one of {', '.join(AXES)}")
     if y not in ("loss", "excess"):
         raise KeyError(f"there is no height {y!r}: take loss or excess")
-    bands = tuple(band_of(name, traces, y, shown) for name, traces in groups.items() if len(traces))
+    bands = tuple(band_of(name, traces, y, shown) for name, traces in groups.items() if answered(traces))
     if not bands:
         raise ValueError("there are no traces to draw: give at least one group with at least one trace")
     about = next(trace for traces in groups.values() for trace in traces).about
@@ -131,6 +132,9 @@ def _frame(bands: Sequence[Band], y: str, optimum: float | None) -> tuple[float,
     if y == "excess":
         highest = min(float(upper[upper < BEYOND].max(initial=start)), 30 * max(start, FLOOR))
         lowest = min(float(inside.min(initial=start)), LEVEL / 2)
+        if any(band.solver for band in bands):  # an exact step ends at nought, which no other line comes near
+            others = [float(band.middle.min()) for band in bands if not band.lost and not band.solver]
+            lowest = max(lowest, min([NEAR, *others]))
         return 1.8 * max(highest, FLOOR), max(lowest / 1.8, FLOOR / 2)
     floor = min(inside.min(initial=start), math.inf if optimum is None else optimum)
     highest = min(float(upper[upper < BEYOND].max(initial=start)), start + 3 * max(start - floor, ALMOST_NOTHING))
@@ -224,6 +228,10 @@ def how_to_read(facts: CurveFacts) -> str:
         parts.append(f"a line is the median of {seeds} seeds, its band holds 10 to 90 % of them")
     if len(set(facts.levels)) > 1:
         parts.append("the stronger the colour, the larger the rate")
+    if any(band.solver for band in facts.bands):
+        parts.append(
+            "★ marks the automatic solver's steps, from its first answer on; one on the lower edge is at the optimum"
+        )
     if any(band.lost for band in facts.bands):
         parts.append("▲ marks where a diverged run leaves the frame")
     looks, shown = max(band.looks for band in facts.bands), max(len(band.middle) for band in facts.bands)
@@ -282,13 +290,14 @@ def _draw_band(figure: go.Figure, facts: CurveFacts, k: int, line: _Line, x: lis
             x=x + x[::-1], y=high + low[::-1], mode="lines", fill="toself", line={"width": 0}, hoverinfo="skip",
             fillcolor=style.veil(ink, style.BAND), showlegend=False, meta={"curve": k, "part": "band"},
         )  # fmt: skip
-    y = line.along(np.minimum(band.middle, BEYOND))
+    y = line.along(np.clip(band.middle, facts.bottom, BEYOND))
     if line.left:
         y[-1] = facts.top
     height = "%{y:.3g}" if facts.y == "loss" else "%{y:.3~p} above the optimum"
     figure.add_scatter(
-        x=x, y=y, mode="lines", name=style.plain(band.name), showlegend=not line.left, meta={"curve": k, "part": "line"},
-        line={"color": ink, "width": 2.2, "dash": style.look(band.variant).dash},
+        x=x, y=y, mode="lines+markers" if band.solver else "lines", name=style.plain(band.name), showlegend=not line.left,
+        meta={"curve": k, "part": "line"}, line={"color": ink, "width": 2.2, "dash": style.look(band.variant).dash},
+        marker={"symbol": style.look(band.variant).symbol, "size": 10 if band.solver else 0, "color": ink},
         hovertemplate=f"{style.plain(band.name)}<br>{height} at %{{x:,.4~g}}<extra></extra>",
     )  # fmt: skip
 

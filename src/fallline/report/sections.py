@@ -102,18 +102,27 @@ def standings(summary: Mapping[str, Any]) -> str:
     rows = []
     for entry in entries:
         visits, seconds = _middle(entry.get("visits_to_1pct")), _middle(entry.get("seconds_to_1pct"))
-        seeds = _seeds(entry.get("seeds"))
+        fine, seeds = _middle(entry.get("seconds_to_1e-4")), _seeds(entry.get("seeds"))
         rows.append(
             [
                 f'<span class="swatch {_class(entry.get("variant"))}"></span>{text(entry.get("name", ""))}',
                 _rate(entry),
                 _visits(visits, n),
                 text(words.seconds(seconds)) if math.isfinite(seconds) else "never",
-                "–" if entry.get("diverged") == seeds else _excess(entry.get("excess")),
+                text(words.seconds(fine)) if math.isfinite(fine) else "never",
+                "–" if entry.get("diverged") == seeds else _excess(entry.get("excess")) + _certified(entry),
                 f'<strong class="alarm">{entry["diverged"]} of {seeds}</strong>' if entry.get("diverged") else "none",
             ]
         )  # fmt: skip
-    heads = ["setting", "rate", "row visits to 1 %", "seconds to 1 %", "above the optimum at the end", "seeds diverged"]
+    heads = [
+        "setting",
+        "rate",
+        "row visits to 1 %",
+        "seconds to 1 %",
+        "to 0.01 %",
+        "above the optimum at the end",
+        "seeds diverged",
+    ]
     first = table(heads, rows[:shown], "Who came within 1 % of the optimum first (medians over seeds)")
     rest = table(heads, rows[shown:], "") if len(rows) > shown else ""
     note = "the rates tried before the best were run again on fresh seeds" if finals else "later, or never"
@@ -137,14 +146,27 @@ def _class(variant: Any) -> str:
 
 def _middle(values: Any) -> float:
     """The median; None stands for never."""
-    some = [math.inf if value is None or math.isnan(value) else float(value) for value in values or []]
+    some = [_one(value) for value in values or []]
     return median(some) if some else math.inf
+
+
+def _one(value: float | None) -> float:
+    return math.inf if value is None or math.isnan(value) else float(value)
 
 
 def _rate(entry: Mapping[str, Any]) -> str:
     rate, share = entry.get("rate"), entry.get("rate_over_limit")
     times = f" <small>({text(words.number(share))} × its limit)</small>" if share else ""
-    return text(words.number(rate)) + times if rate is not None else "–"
+    return text(words.number(rate)) + times if rate is not None else "takes none" if entry.get("estimate") else "–"
+
+
+def _certified(entry: Mapping[str, Any]) -> str:
+    """What a run says of itself, beside the truth."""
+    if not entry.get("estimate"):
+        return ""
+    estimate, bound = _middle(entry["estimate"]), max(map(_one, entry.get("bound") or [None]))
+    proven = f"; proven: at most {words.percent(bound)}" if math.isfinite(bound) else ""
+    return f" <small>by its own estimate {text(words.percent(estimate) + proven)}</small>"
 
 
 def _excess(values: Any) -> str:
