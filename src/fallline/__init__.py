@@ -15,6 +15,7 @@ _HOMES = {
     "Function": "objectives",
     "InputError": "errors",
     "Linear": "objectives",
+    "Model": "model",
     "Plan": "plan",
     "Run": "descent",
     "SoftmaxRegression": "objectives",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from fallline.errors import InputError
     from fallline.executors.compiled import compiled
     from fallline.functions import SURFACES, maximize, minimize
+    from fallline.model import Model
     from fallline.objectives import Function, Linear, SoftmaxRegression
     from fallline.plan import Plan
     from fallline.rows import CSR, Dense
