@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11+, pip and make:
 #   make demo   sets up and compares the three variants on real data; leaves demo/report.html
 #   make test   sets up and runs every check: lint, types, import contracts, tests
+# make bench measures everything into docs/benchmarks.md; make bench PARTS="grid memory" two of its parts.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,8 +22,8 @@ check: .venv/dev
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 
-bench: .venv/dev
-	$(BIN)/python benchmarks/run.py
+bench: .venv/bench
+	$(BIN)/python benchmarks/run.py $(PARTS)
 
 docs: .venv/core
 	$(BIN)/python docs/generate.py
@@ -38,6 +39,11 @@ docs: .venv/core
 
 .venv/dev: .venv/core
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+.venv/bench: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]" \
+		|| echo "Some peers could not be installed; the tables will say so."
 	touch $@
 
 clean:

@@ -21,15 +21,16 @@ from fallline.objectives.passes import loss_and_gradient
 from fallline.penalties import L1, L2
 from fallline.reference import optimum_of
 from fallline.solver import one_blas_thread, solve
+from synthetic import D, N, dense
 
-N, D, REPEATS = 500_000, 50, 3
+REPEATS = 3
 
 
 def main() -> None:
     """Print the table."""
     print(f"{'':34s}{'ms':>9s}{'passes':>8s}{'excess':>10s}{'estimate':>10s}   others: ms → excess")
     for raw in (False, True):
-        X, y, target = large(raw)
+        X, y, target = dense(raw)
         kind = "raw" if raw else "standardised"
         objective = Linear(X, y, LogLoss(), L2(1 / N))
         floor = quickest(lambda table=X: table.reshape(-1).sum())[0]
@@ -75,17 +76,6 @@ def rivals(objective: Any, lowest: float) -> list[str]:
         w = np.concatenate([np.ravel(model.coef_), np.ravel(model.intercept_)]).astype(float)
         out.append(f"{name} {took * 1e3:.0f} → {objective.value(w) / lowest - 1.0:.1e}")
     return out
-
-
-def large(raw: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Correlated columns, two classes and a number; raw: column sizes 10⁻³ … 10³ and means up to three deviations."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((N, D)) @ (np.eye(D) + 0.5 * rng.standard_normal((D, D)) / np.sqrt(D))
-    z = X @ (0.4 * rng.standard_normal(D)) + 0.3
-    y = np.where(rng.random(N) < 1.0 / (1.0 + np.exp(-z)), 1.0, -1.0)
-    if raw:
-        X = (X + rng.uniform(-3, 3, D) * X.std(0)) * 10 ** rng.uniform(-3, 3, D)
-    return X.astype(np.float32), y, z + 0.5 * rng.standard_t(5, N)
 
 
 def small() -> list[tuple[str, Any]]:

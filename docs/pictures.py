@@ -21,17 +21,17 @@ def main() -> None:
     take(figure, IMAGES / "diabetes.png")
 
 
-def take(figure: Any, path: Path) -> None:
+def take(figure: Any, path: Path, height: int = HEIGHT) -> None:
     """Draw a Plotly figure in a browser and save what it shows."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         page = Path(folder) / "figure.html"
-        figure.update_layout(width=WIDTH, height=HEIGHT).write_html(page, config={"displayModeBar": False})
+        figure.update_layout(width=WIDTH, height=height).write_html(page, config={"displayModeBar": False})
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        sheet = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        sheet = browser.new_page(viewport={"width": WIDTH, "height": height})
         sheet.goto(page.as_uri())
         sheet.wait_for_timeout(2000)
-        sheet.screenshot(path=path, clip={"x": 8, "y": 8, "width": WIDTH - 8, "height": HEIGHT - 8})
+        sheet.screenshot(path=path, clip={"x": 8, "y": 8, "width": WIDTH - 8, "height": height - 8})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""How long a tool takes to come within a share of the optimum: searched over its own settings, then timed side by side.
+
+The search halves: every setting at the smallest budget, the better half at the next, and so on, until one is close enough
+or the time allowed is used. Budgets are iterations, epochs or tolerances, a fresh fit each, warm. What counts is the quickest fit
+that is close enough; those are then run again in turn with the others', and the median is reported.
+"""
+
+import time
+import warnings
+from collections.abc import Iterable
+from contextlib import nullcontext
+from statistics import median
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from peers import Peer, reason
+from tasks import Point, Task
+
+FINEST = 1e-6  # where a search ends
+KEPT = 2  # settings that are not halved
+STALLED = 0.8  # an excess that fell by less over three budgets will not fall
+LARGE, SHARE = 3e6, 16  # numbers of a table whose tools are tried on a share of its rows first
+REPEATS, ENOUGH = 5, 4.0  # times that a fit is run again, and seconds after which twice must do
+
+
+class Entrant:
+    """A peer on one task: what it was prepared, and the points it reached."""
+
+    def __init__(self, peer: Peer, task: Task, name: str = "") -> None:
+        self.peer, self.task = peer, task
+        self.name = name or peer.name
+        self.points: list[Point] = []
+        self.failure = ""
+        self._made: dict[Any, Any] = {}
+
+    def fit(self, setting: dict[str, Any], budget: float) -> Point:
+        """One fit, timed and judged; a tool that gives up is infinitely far."""
+        key = setting.get("dtype")
+        if key not in self._made:
+            self._made[key] = self.peer.prepare(self.task, setting)
+        threads = threadpool_limits(setting["threads"]) if "threads" in setting else nullcontext()
+        with threads, warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # what came of it is in the excess
+            start = time.perf_counter()
+            try:
+                w = self.peer.fit(self._made[key], self.task, setting, budget)
+            except (ValueError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
+                self.failure = str(error).splitlines()[0][:100]
+                return Point(setting, budget, time.perf_counter() - start, np.inf)
+            seconds = time.perf_counter() - start
+            w = w() if callable(w) else w  # a tool whose answer has to be fetched
+        return Point(setting, budget, seconds, self.task.excess(w))
+
+    def search(self, allowed: float, longest: float = np.inf, finest: float = FINEST) -> None:
+        """Fill `points`: at most about `allowed` seconds of fitting, no fit expected beyond `longest`."""
+        budgets, seconds = self.peer.budgets, self._trials(longest)
+        alive = [s for s in self.peer.settings if seconds[str(s)] <= min(longest, allowed)]
+        if alive:
+            self.fit(alive[0], budgets[0])  # warms: compiles, loads
+        spent = 0.0
+        for k, budget in enumerate(budgets):
+            growth = max(1.0, budget / budgets[k - 1]) if k else 1.0
+            reached = []
+            for setting in alive:
+                expected = seconds[str(setting)] * growth
+                if expected <= longest and spent + expected <= allowed:
+                    point = self.fit(setting, budget)
+                    spent += point.seconds
+                    seconds[str(setting)] = point.seconds
+                    reached.append(point)
+            self.points += reached
+            if not reached or min(p.excess for p in reached) <= finest:
+                return
+            reached.sort(key=lambda p: p.excess)
+            alive = [p.setting for p in reached[: max(KEPT, (len(reached) + 1) // 2)] if not self._stalled(p)]
+
+    def _trials(self, longest: float) -> dict[str, float]:
+        """What a first fit may take, from one on a sixteenth of the rows; nothing where the table is small.
+
+        No fit can be interrupted, and some take minutes on a badly scaled table.
+        """
+        numbers = self.task.X.nnz if self.task.sparse else self.task.X.size
+        if numbers < LARGE:
+            return dict.fromkeys(map(str, self.peer.settings), 0.0)
+        trial = Entrant(self.peer, self.task.first(self.task.n // SHARE))
+        trial.task.optimum = np.nan  # nobody asks
+        return {
+            str(s): trial.fit(s, self.peer.budgets[0]).seconds * SHARE
+            if k
+            else min(trial.fit(s, self.peer.budgets[0]).seconds for _ in range(2)) * SHARE
+            for k, s in enumerate(self.peer.settings)
+        }
+
+    def _stalled(self, point: Point) -> bool:
+        before = [p.excess for p in self.points if p.setting == point.setting]
+        return len(before) > 3 and point.excess > STALLED * before[-4]
+
+    def quickest(self, target: float) -> Point | None:
+        """The fit that came within `target` in the least time."""
+        return min((p for p in self.points if p.excess <= target), key=lambda p: p.seconds, default=None)
+
+
+def entrants(peers: Iterable[Peer], task: Task, standardise: bool) -> tuple[list[Entrant], dict[str, str]]:
+    """Who can do the task, on the table as it is and, fallline excepted, on a standardised copy; and why not the others."""
+    able, absent = [], {}
+    copy = task.standardised() if standardise and not task.sparse else None
+    for peer in peers:
+        if why := reason(peer, task):
+            absent[peer.name] = why
+            continue
+        able.append(Entrant(peer, task))
+        if copy and peer.name != "fallline":
+            able.append(Entrant(peer, copy, f"{peer.name}, standardised"))
+    return able, absent
+
+
+def timed(chosen: list[tuple[Entrant, Point]], repeats: int = REPEATS) -> list[tuple[float, float, float]]:
+    """Median, least and most seconds of several fits each, run in turn so that a noisy moment strikes all."""
+    seconds: list[list[float]] = [[] for _ in chosen]
+    for turn in range(repeats):
+        for k, (entrant, point) in enumerate(chosen):
+            if turn < 2 or sum(seconds[k]) < ENOUGH:
+                seconds[k].append(entrant.fit(point.setting, point.budget).seconds)
+    return [(median(found), min(found), max(found)) for found in seconds]
