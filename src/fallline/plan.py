@@ -1,7 +1,7 @@
 """A plan is one run as text: names and numbers, from which the parts are made. Strings stop here."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ BUDGETS = {"epochs": Epochs, "updates": Updates, "visits": Visits, "seconds": Se
 ORDERS = {name: made for name, made in SAMPLERS.items() if made is not Batch}  # batch descent has no order to choose
 ROWS, RATE, EPOCHS, TOLERANCE = 32, 0.01, 10.0, 1e-4  # what a plan takes where it is not told
 BATCH_LOOKS = 100  # steps of batch descent between two decisions; each step is still looked at where that is cheap
-TIMED = 1_000_000  # row visits between two decisions under a budget in seconds, which is kept to so many
+TIMED = 1_000_000  # row visits between two decisions under a budget in seconds or with other stops, kept to so many
 OWN = {"rate": "--rate", "batch": "--batch-size", "seed": "--seeds"}  # what a plan sets itself, and with which option
 TUNED = ("batch_size", "sampler", "rate", "schedule", "warmup", "average", "clip_norm", "clip_value")  # not the solver
 SOLVED = ("tol", "certify")  # the solver alone
@@ -139,14 +139,20 @@ class Plan:
         amount: Any = self.amount and (int(self.amount) if self.budget == "updates" else self.amount)
         return amount and BUDGETS[self.budget](amount)
 
-    def run(self, objective: Any, looks: int = 1, gauges: Any = ()) -> Run:
-        """Walk down `objective`, looking about `looks` times a pass over the rows; the solver looks after each of its steps."""
+    def run(
+        self, objective: Any, looks: int = 1, gauges: Any = (), stops: Sequence[Any] = (), start: Any = None
+    ) -> Run:
+        """Walk down `objective`, looking about `looks` times a pass over the rows; the solver looks after each of its steps.
+
+        stops: stopping rules beside the budget. start: a point, or a run to go on with.
+        """
+        limits = (*stops, *filter(None, (self._limit(),)))
         if self.automatic:
-            settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges}
-            return solve(objective, float(self.tol or 0.0), budget=self._limit(), **settings)
+            settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges, "start": start}
+            return solve(objective, float(self.tol or 0.0), budget=AnyOf(limits), **settings)
         n, updates = objective.n, self.updates(objective.n)
         size = self.size(n)
-        timely = max(1, TIMED // n) if self.budget == "seconds" else updates
+        timely = max(1, TIMED // n) if self.budget == "seconds" or stops else updates
         sampler: Any = Batch(
             1 if self._way in METHODS else min(timely, BATCH_LOOKS)
         )  # a method's step may be many visits
@@ -156,12 +162,12 @@ class Plan:
         schedule: Any = self._schedule(rate, updates, float(objective.penalty.pull(1.0)))
         schedule = Warmup(schedule, self.warmup) if self.warmup else schedule
         average: Any = part(AVERAGES, str(self.average), "average", steps=updates)
-        stop = AnyOf((Diverged(), self._limit()))
+        stop = AnyOf((Diverged(), *limits))
         steps = -(-n // size)
         every = max(1, steps // looks) if looks and steps > 1 else 1
         return descend(
             objective, sampler=sampler, step=step, schedule=schedule, stop=stop,
-            average=average, advance=advance, gauges=gauges, every=every,
+            average=average, advance=advance, gauges=gauges, every=every, start=start,
         )  # fmt: skip
 
     def _stepper(self, objective: Any) -> tuple[Any, Any, float]:

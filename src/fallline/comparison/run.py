@@ -16,16 +16,15 @@ from fallline.comparison.study import Study
 from fallline.comparison.verdict import verdict_of
 from fallline.data import Dataset, load
 from fallline.errors import InputError
-from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE, LogLoss, Softmax, SquaredError
+from fallline.losses import POSITIVE, LogLoss, Softmax, SquaredError
 from fallline.objectives.floor import floor_of
-from fallline.penalties import L1, L2, ElasticNet
-from fallline.plan import Plan, known, objective_of
+from fallline.plan import Plan, known
+from fallline.problem import LOSS_OF, objective_on, strength, suited, weights_in, wording
 from fallline.reference import Limits, Optimum, limits_of, optimum_of
 from fallline.reference.baselines import Rival, rivals
 from fallline.stops import START_SHARE
 from fallline.trace import Trace
 
-LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
 NOTHING = 1e-8  # a mean log loss below this is that of certainty
 ROUNDING = 1e-6  # of the yardstick's scale: a walk that ends further below the optimum than this has found a better one
 
@@ -61,11 +60,10 @@ def compare(
         raise InputError(
             f"The data are read already: give {', '.join(['target', *settings])} to fallline.load instead."
         )
-    if study.loss and study.loss.partition(":")[0] in POSITIVE:  # of amounts in their own units, even of two or three
-        settings = {"standardise_target": False, "task": "regression", **settings}
+    settings = suited(study.loss, settings)
     where = _where(data, target, weights, settings)
     if isinstance(weights, str | int):
-        weights, settings = _weights(data, weights, settings)
+        weights, settings = weights_in(data, weights, settings)
     table = data if isinstance(data, Dataset) else load(data, target, **settings)
     # One thread for everyone: descent has one, and threads that wait for each other would time how busy the machine is.
     # A search that looks too far sees infinity and turns back: no warning is due.
@@ -105,22 +103,11 @@ def _silent(done: int, total: int, text: str) -> None:
     """Progress that nobody asked for."""
 
 
-def _weights(data: Any, column: str | int, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The column of weights, read as a target would be, and the settings that leave it out of what is learnt from."""
-    layout = {
-        name: settings[name] for name in ("header", "delimiter", "encoding", "quote", "missing") if name in settings
-    }
-    dropped = settings.get("drop", ())
-    dropped = (dropped,) if isinstance(dropped, str | int) else tuple(dropped)
-    numbers = load(data, column, task="regression", standardise_target=False, **layout).y
-    return numbers, {**settings, "drop": (*dropped, column)}
-
-
 def _compared(
     table: Dataset, weights: Any, study: Study, tell: Progress, command: str, where: dict[str, Any]
 ) -> Comparison:
     loss = study.loss or LOSS_OF[table.task]
-    objective = _objective(table, weights, loss, study)
+    objective = objective_on(table, weights, loss, study)
     _check_plane(study, table, objective)
     tell(0, 1, "finding the optimum")
     optimum = optimum_of(objective)
@@ -159,19 +146,6 @@ def yardstick(objective: Any, optimum: float, by: str) -> Yardstick:
     return Yardstick(optimum, scale if scale > 0 else 1.0, start, by)
 
 
-def _objective(table: Dataset, weights: Any, loss: str, study: Study) -> Any:
-    name = loss.partition(":")[0]
-    if table.task == "multiclass" and name not in MULTICLASS:
-        raise InputError(f'{loss} takes one score a row, and "{table.target}" has {len(table.classes)} classes: '
-                         "use --loss softmax, or --task regression.")  # fmt: skip
-    if table.task == "regression" and name in (*CLASSIFICATION, *MULTICLASS):
-        raise InputError(f'{loss} is for classes, and "{table.target}" is a number: use --loss squared_error, '
-                         "or --task binary or multiclass.")  # fmt: skip
-    y = np.where(table.y > 0, 1.0, 0.0) if table.task == "binary" and name in MULTICLASS else table.y
-    classes = max(2, len(table.classes))
-    return objective_of(table.X, y, loss, study.penalty, study.alpha, study.l1_ratio, classes, weights=weights)
-
-
 def _baseline(rival: Rival, objective: Any, yard: Yardstick) -> Baseline:
     with np.errstate(over="ignore", invalid="ignore"):
         excess = [float(np.nan_to_num(yard.excess(objective.value(w)), nan=np.inf)) for w in rival.points]
@@ -187,14 +161,8 @@ def _amount(plan: Plan) -> str:
 
 
 def _about(objective: Any, loss: str, study: Study) -> dict[str, Any]:
-    penalty = objective.penalty
-    alpha, ratio = getattr(penalty, "alpha", 0.0), getattr(penalty, "l1_ratio", float(isinstance(penalty, L1)))
-    terms = {
-        L2: f" + {alpha:g}·½‖w‖²",
-        L1: f" + {alpha:g}·‖w‖₁",
-        ElasticNet: f" + {alpha:g}·({ratio:g}·‖w‖₁ + {1 - ratio:g}·½‖w‖²)",
-    }
-    text = f"mean {loss}{terms.get(type(penalty), '')}, the intercept free"
+    alpha, ratio = strength(objective.penalty)
+    text = wording(objective, loss)
     return {"loss": loss, "penalty": study.penalty, "alpha": alpha, "l1_ratio": ratio, "text": text}
 
 

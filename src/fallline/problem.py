@@ -1,0 +1,92 @@
+"""A problem: an encoded table and what is to be walked down on it, from the words that commands and plans use."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fallline.data import Dataset, load
+from fallline.errors import InputError
+from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE
+from fallline.penalties import L1, L2, ElasticNet
+from fallline.plan import objective_of
+
+LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
+LAYOUT = ("header", "delimiter", "encoding", "quote", "missing")  # of load's options, those that say how to read a file
+
+
+class Charges(NamedTuple):
+    """What the objective charges for, as in a plan: loss None means the usual one of the task."""
+
+    loss: str | None = None
+    penalty: str = "l2"
+    alpha: float = 1e-4
+    l1_ratio: float = 0.15
+
+
+class Problem(NamedTuple):
+    """The table, the objective over it, its loss as text, and the objective in words."""
+
+    data: Dataset
+    objective: Any
+    loss: str
+    text: str
+
+
+def problem_of(data: Any, target: Any, charges: Charges, weights: Any = None, **reading: Any) -> Problem:
+    """Read the data (see fallline.load) and set up the objective. `weights`: (n,), or the column that says them.
+
+    Raises InputError for what cannot be read, and for a loss that does not suit the target.
+    """
+    reading = suited(charges.loss, reading)
+    if isinstance(weights, str | int):
+        weights, reading = weights_in(data, weights, reading)
+    table = load(data, target, **reading)
+    loss = charges.loss or LOSS_OF[table.task]
+    objective = objective_on(table, weights, loss, charges)
+    return Problem(table, objective, loss, wording(objective, loss))
+
+
+def suited(loss: str | None, reading: dict[str, Any]) -> dict[str, Any]:
+    """The reading options that a loss asks for: one of amounts takes them in their own units, even two or three of them."""
+    if loss and loss.partition(":")[0] in POSITIVE:
+        return {"standardise_target": False, "task": "regression", **reading}
+    return reading
+
+
+def weights_in(data: Any, column: str | int, reading: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The column of weights, read as a target would be, and the options that leave it out of what is learnt from."""
+    layout = {name: reading[name] for name in LAYOUT if name in reading}
+    dropped = reading.get("drop", ())
+    dropped = (dropped,) if isinstance(dropped, str | int) else tuple(dropped)
+    numbers = load(data, column, task="regression", standardise_target=False, **layout).y
+    return numbers, {**reading, "drop": (*dropped, column)}
+
+
+def objective_on(table: Dataset, weights: Any, loss: str, charges: Any) -> Any:
+    """The objective of a loss over a table. Raises InputError where the loss does not suit the target."""
+    name = loss.partition(":")[0]
+    if table.task == "multiclass" and name not in MULTICLASS:
+        raise InputError(f'{loss} takes one score a row, and "{table.target}" has {len(table.classes)} classes: '
+                         "use --loss softmax, or --task regression.")  # fmt: skip
+    if table.task == "regression" and name in (*CLASSIFICATION, *MULTICLASS):
+        raise InputError(f'{loss} is for classes, and "{table.target}" is a number: use --loss squared_error, '
+                         "or --task binary or multiclass.")  # fmt: skip
+    y = np.where(table.y > 0, 1.0, 0.0) if table.task == "binary" and name in MULTICLASS else table.y
+    classes = max(2, len(table.classes))
+    return objective_of(table.X, y, loss, charges.penalty, charges.alpha, charges.l1_ratio, classes, weights=weights)
+
+
+def wording(objective: Any, loss: str) -> str:
+    """The objective in words."""
+    alpha, ratio = strength(objective.penalty)
+    terms = {
+        L2: f" + {alpha:g}·½‖w‖²",
+        L1: f" + {alpha:g}·‖w‖₁",
+        ElasticNet: f" + {alpha:g}·({ratio:g}·‖w‖₁ + {1 - ratio:g}·½‖w‖²)",
+    }
+    return f"mean {loss}{terms.get(type(objective.penalty), '')}, the intercept free"
+
+
+def strength(penalty: Any) -> tuple[float, float]:
+    """A penalty's alpha, and its share of L1."""
+    return getattr(penalty, "alpha", 0.0), getattr(penalty, "l1_ratio", float(isinstance(penalty, L1)))
