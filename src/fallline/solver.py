@@ -10,16 +10,14 @@ from threadpoolctl import ThreadpoolController
 
 from fallline.descent import Run, descend
 from fallline.executors import terms
-from fallline.executors.certificate import bound_of
-from fallline.executors.newton import lasso_of, newton
+from fallline.executors.certificate import Bound, bound_of
+from fallline.executors.newton import lasso_of
 from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
 from fallline.executors.truncated import Truncated
 from fallline.losses import LogLoss, Softmax
-from fallline.losses.smoothed import Smoothed
-from fallline.objectives.coordinates import WIDEST, standard
+from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
-from fallline.objectives.variants import with_loss
 from fallline.rows import CSR
 from fallline.samplers import Sketch
 from fallline.schedules import Constant
@@ -35,7 +33,7 @@ FEWEST, MOST = 10_000, 20_000  # rows of a sketch: fewer save nothing, more cost
 LEAST = 20  # rows a parameter all the same
 STAND_IN = 12  # rows a column in a sketch that only preconditions
 CLOSE = 3.0  # times the estimate: a proven bound that is no further from it is left at that
-FINER = 1e-13  # of the loss: where the walk that proves a bound ends
+FINER = (1e-2, 1e-5, 1e-8)  # of the excess: where walks that prove a bound end
 SEGMENTS = 200
 
 
@@ -64,8 +62,8 @@ def solve(
 
     The trace has the estimate at every look, absolute, in the column `excess`; `run.reason` says how the walk ended and
     `run.trace.about["solver"]` which way was taken. With `certify`, `run.trace.about["bound"]` is a proven bound of the
-    excess, absolute, infinite where nothing can be proven; executors/certificate.py says at what cost. The table is not
-    copied. Raises InputError for an objective that is not a model of rows.
+    excess, absolute, and `about["proof"]` says by what; executors/certificate.py has the proofs and their costs. The table is
+    not copied. Raises InputError for an objective that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
     solver = solver_for(objective, seed)
@@ -75,7 +73,8 @@ def solve(
         )
         run.trace.about["solver"] = solver.text
         if certify:
-            run.trace.about["bound"] = certified(objective, solver, run)
+            bound = certified(objective, solver, run)
+            run.trace.about.update(bound=bound.value, proof=bound.proof)
     return run
 
 
@@ -93,24 +92,22 @@ def walked(objective: Any, solver: Solver, stop: AnyOf, start: Any, gauges: Sequ
     )
 
 
-def certified(objective: Any, solver: Solver, run: Run) -> float:
+def certified(objective: Any, solver: Solver, run: Run) -> Bound:
     """A proven bound of the excess at the run's point.
 
-    Where the point itself does not prove one close to the estimate, a walk goes on from it to a point that is far lower still:
+    Where the point itself does not prove one close to the estimate, a walk goes on from it to points that are far lower still:
     the bound there, and the way down to it, are a bound here.
     """
-    bound = bound_of(objective, run.w, _window(run))
-    if bound <= CLOSE * run.trace.last("excess"):
-        return bound
-    if objective.loss.smooth():
-        w = walked(objective, solver, AnyOf(stop_of(objective, FINER)), run).w
-    elif objective.size <= WIDEST:
-        rounded = with_loss(objective, Smoothed(objective.loss, _window(run)))
-        w = newton(rounded, run.w, FINER, SEGMENTS, standard(objective)[0]).point.w
-    else:
-        w = run.w
-    below = float(run.trace.last("loss") - objective.value(w))
-    return min(bound, below + bound_of(objective, w, _window(run)))
+    excess, height = float(run.trace.last("excess")), float(run.trace.last("loss"))
+    best = bound_of(objective, run.w, _window(run))
+    for share in FINER:
+        if best.value <= CLOSE * excess:
+            break
+        run = walked(objective, solver, AnyOf(stop_of(objective, share * excess / (abs(height) or 1.0))), run)
+        further = bound_of(objective, run.w, _window(run))
+        below = height - float(run.trace.last("loss"))
+        best = min(best, further._replace(value=below + further.value))
+    return best
 
 
 def _window(run: Run) -> float:

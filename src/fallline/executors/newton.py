@@ -69,17 +69,27 @@ def root_at(objective: Any, w: Array, coordinates: Coordinates, ridge: float = 0
     size = len(H)
     ridge = max(ridge, SHARED if objective.scores > 1 else 0.0)
     H[np.diag_indices(size)] += ridge * np.trace(H) / size
-    H[np.diag_indices(size)] += np.where(H.diagonal() > 0.0, 0.0, H.diagonal().max() or 1.0)
-    try:
-        R = la.cholesky(H, check_finite=False)
-        diagonal = np.abs(R.diagonal()) / np.sqrt(H.diagonal())
-        if diagonal.min() > LOST:
-            return np.asarray(R)
-    except la.LinAlgError:
-        pass
+    R = factored(H)
+    if R is not None:
+        return R
     dense = objective.scores == 1 and not isinstance(objective.model.rows, CSR)
-    if dense and objective.n * size * size <= FACTORED:
-        return seen(_rows_root(objective, w, coordinates))
+    return (
+        seen(_rows_root(objective, w, coordinates)) if dense and objective.n * size * size <= FACTORED else spectral(H)
+    )
+
+
+def factored(H: Array) -> Array | None:
+    """Its Cholesky factor, upper triangular, or None where that would lose half of the digits."""
+    H[np.diag_indices_from(H)] += np.where(H.diagonal() > 0.0, 0.0, H.diagonal().max() or 1.0)
+    try:
+        R = np.asarray(la.cholesky(H, check_finite=False))
+    except la.LinAlgError:
+        return None
+    return R if (np.abs(R.diagonal()) / np.sqrt(H.diagonal())).min() > LOST else None
+
+
+def spectral(H: Array) -> Array:
+    """A triangular root by eigenvalues, for any H without a negative one but for rounding."""
     values, vectors = np.linalg.eigh(H)
     return seen(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
 

@@ -28,6 +28,7 @@ STAGES = 4  # windows on the sketch, before all rows are read
 ROUGH = 1e-3  # of the height: how far each of them goes
 SETTLED = 0.3  # of the estimated excess: once a rounded step promises less, rounding is what is wrong
 BENDING = 50  # rows a parameter that are read for the curvature, of those in the window
+SINGLE = 1.5  # rows a parameter in the window, up to which duality leaves nothing open but the excess
 TELLING = 20  # rows a parameter in the window, for the rounded curvature to tell how the loss itself bends
 WIDTH = 4  # in numbers, after those of the sketched solver
 
@@ -46,7 +47,8 @@ class Rounded(NamedTuple):
 
     Only rows whose score is within the window of a corner bend, and their curvature is what a step needs. Its answer is
     the lowest point met. The excess is estimated by the loss's own gradient in the rounded curvature, half its squared
-    decrement. One score a row; any penalty; no rate.
+    decrement; with few rows near corners by the geometric mean of that and what duality leaves open, of which one is mostly too
+    low and the other too high. One score a row; any penalty; no rate.
     """
 
     def sampler(self, seed: int = 0) -> Sketch:
@@ -91,17 +93,24 @@ class Rounded(NamedTuple):
             height = math.inf
         rounded = with_loss(objective, Smoothed(objective.loss, width))
         point, model = at(rounded, w), model_of(rounded, w, own)
-        found = (orthant if wide(own) else search)(rounded, point, model(point).p)
+        way = model(point)
+        found = (orthant if wide(own) else search)(rounded, point, way.p)
         true = at(objective, found.point.w)
         left, excess = model(found.point).promised, model(true).promised
+        above = excess
         gap, many = kernels.shortfalls(rounded.model, true.w)
-        if many < TELLING * objective.size:  # too few rows near corners for their density to be a curvature
-            excess = left + float(gap)
         visits += n * (found.passes + 4.0)
+        if many < TELLING * objective.size:  # too few rows near corners for their density to be a curvature
+            left = max(left, way.promised - point.height + found.point.height if found.length < 1.0 else 0.0)
+            if left < SETTLED * gap:  # settled, if those rows that bend here say so too
+                left = max(left, model_of(rounded, found.point.w, own)(found.point).promised)
+                visits += n
+            above = left + float(gap)
+            excess = above if many < SINGLE * objective.size else math.sqrt(excess * above)
         if true.height < height:
             best, height = true.w, true.height
-        numbers = np.array([height, excess, found.length, visits, width])
-        if left < SETTLED * excess or found.length == 0.0:
+        numbers = np.array([height, min(excess, height), found.length, visits, width])
+        if left < SETTLED * above or found.length == 0.0:
             numbers[WIDTH] = NARROWER * width
         kept = Memory(best, own.centre, own.spread, numbers)
         return State(true.w, kept, best, state.t + 1, state.segments + 1), best[None]

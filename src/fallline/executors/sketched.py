@@ -90,7 +90,7 @@ class Sketched(NamedTuple):
         rows = segment.order[: max(len(segment.order) - n, 0)]
         fresh, exact = not len(memory.root), len(rows) == n
         own = plain(objective)._replace(centre=memory.centre, spread=memory.spread)
-        w, kurtosis, root, visits, length = state.w, memory.kurtosis, memory.root, 0.0, math.nan
+        w, kurtosis, root, visits, length, fell = state.w, memory.kurtosis, memory.root, 0.0, math.nan, 1.0
         if fresh:
             own, kurtosis = standard(objective)
             w = level_of(objective if exact else subset(objective, rows)) if not w.any() else w
@@ -108,12 +108,13 @@ class Sketched(NamedTuple):
                 p = direction(objective, point, root, own).p if straight is None else straight
                 visits += part.n + n * fresh
             found = search(objective, point, p)
-            if not exact:
-                root = bent(root, own.into(found.point.w - w), own.slope(found.point.g - point.g))
+            moved, turned = own.into(found.point.w - w), own.slope(found.point.g - point.g)
+            fell = softened(root, moved, turned) if exact else 1.0
+            root = root if exact else bent(root, moved, turned)
             point, length = found.point, found.length
             visits += n * found.passes
         way = direction(objective, point, root, own)
-        numbers = np.array([point.height, way.promised, length, visits])
+        numbers = np.array([point.height, way.promised / fell, length, visits])
         kept = Memory(point.g, way.p, root, own.centre, own.spread, kurtosis, numbers)
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]
 
@@ -147,6 +148,17 @@ def sketch(objective: Any, rows: Array, own: Coordinates, kurtosis: Array) -> An
     counts = np.concatenate([np.full(len(rest), (objective.n - len(away)) / len(rest)),
                              np.full(len(chosen), len(away) / len(chosen))])  # fmt: skip
     return subset(objective, np.concatenate([rest, chosen]), counts)
+
+
+def softened(root: Array, moved: Array, turned: Array) -> float:
+    """What is left of the curvature along the step `moved` at its end, as the gradient's turn tells; 1 if it has not fallen.
+
+    The turn tells its mean on the way, a share c of what it was at the start. Where it falls at a steady rate, as where chances
+    come near 0 or 1, c² is left at the end, and the excess is as much more than the curvature at the start makes of it.
+    """
+    half = root @ moved
+    modelled, seen = float(half @ half), float(moved @ turned)
+    return min(seen / modelled, 1.0) ** 2 if seen > SOUND * modelled > 0.0 else 1.0
 
 
 def bent(root: Array, moved: Array, turned: Array) -> Array:

@@ -53,7 +53,14 @@ def curvature_matrix(objective: Any, w: Array, coordinates: Coordinates, most: i
     if isinstance(objective.loss, Softmax):
         H = _by_class(objective, w, coordinates) / objective.n
     else:
-        H = _by_row(objective, w, coordinates, most or objective.n) / objective.n
+        H = _by_row(objective, objective.curvature(w), coordinates, most or objective.n) / objective.n
+    H[np.diag_indices_from(H)] += coordinates.each(pull_slope(objective), 2)
+    return H
+
+
+def matrix_of(objective: Any, bends: Array, coordinates: Coordinates) -> Array:
+    """The same for one score a row, were `bends` (n,) the curvature of each row's loss times its weight."""
+    H = _by_row(objective, bends, coordinates, objective.n) / objective.n
     H[np.diag_indices_from(H)] += coordinates.each(pull_slope(objective), 2)
     return H
 
@@ -63,9 +70,8 @@ def pull_slope(objective: Any) -> float:
     return float(objective.penalty.pull(1.0))
 
 
-def _by_row(objective: Any, w: Array, coordinates: Coordinates, most: int) -> Array:
+def _by_row(objective: Any, curvature: Array, coordinates: Coordinates, most: int) -> Array:
     """Σ curvatureᵢ·xᵢxᵢᵀ."""
-    curvature = objective.curvature(w)
     bends = np.flatnonzero(curvature)
     sparse = isinstance(objective.model.rows, CSR)
     some = bends[:: -(-len(bends) // most)] if len(bends) > most else bends
