@@ -93,6 +93,27 @@ def test_compiled_walks_equal_walks_by_hand_with_a_penalty(loss, penalty, storag
     assert_agree(loss, Momentum(), storage, penalty)
 
 
+@pytest.mark.parametrize("penalty", [NoPenalty(), L2(0.1), L1(0.3), ElasticNet(0.5, 0.5)], ids=str)
+@pytest.mark.parametrize("loss", [SquaredError(), LogLoss()], ids=str)
+def test_plain_steps_that_touch_only_the_columns_of_their_rows_equal_walks_by_hand(loss, penalty):
+    assert_agree(loss, Plain(), csr64, penalty)
+
+
+@pytest.mark.parametrize("penalty", [L2(9.0), ElasticNet(18.0, 0.5)], ids=str)
+def test_such_steps_may_shrink_the_coefficients_to_nothing_many_times_over(penalty):
+    """Each step keeps a tenth: over 250 of them the scale that the kernel keeps falls below its least, twice."""
+    problem = Problem(SquaredError())
+    parts = {"sampler": Shuffled(1), "step": Plain(), "schedule": Constant(0.1), "stop": Updates(250)}
+    fast = descend(problem.objective(csr64, penalty), advance=compiled, start=problem.start, **parts)
+    slow = descend(problem.plain(csr64, penalty), advance=by_hand, start=problem.start, **parts)
+    np.testing.assert_allclose(fast.w, slow.w, rtol=WALK, atol=WALK)
+
+
+def test_a_step_too_long_for_that_is_walked_all_the_same():
+    turns = [(Shuffled(2), Constant(0.5), Last(), 0)]  # rate·λ = 1.5: each step would turn the signs
+    assert_agree(SquaredError(), Plain(), csr64, L2(3.0), turns)
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_compiled_walks_equal_walks_by_hand_with_elastic_net_for_every_rule(step):
     assert_agree(Huber(), STEPS[step](), dense64, ElasticNet(0.3, 0.5))

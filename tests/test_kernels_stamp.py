@@ -26,7 +26,7 @@ import json
 import numpy as np
 from fallline.descent import descend
 from fallline.executors.compiled import compiled
-from fallline.kernels import penalty, sums, sweep
+from fallline.kernels import passes, penalty, sums, sweep
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.penalties import L1
 from fallline.samplers import Shuffled
@@ -39,7 +39,7 @@ line = Linear(X, [1.0, 2.0, 3.0], penalty=L1(0.1))
 classes = SoftmaxRegression(X, [0, 1, 2])
 parts = {"sampler": Shuffled(), "step": Momentum(), "schedule": Constant(0.01), "stop": Epochs(2), "advance": compiled}
 w = np.linspace(-1.0, 1.0, 9)
-kernels = [sums.mean_loss, sums.mean_losses, sums.mean_slope, penalty.cost_of, sweep.sweep, sweep.rates]
+kernels = [passes.losses, sums.mean_losses, penalty.costs_of, penalty.pull_on, sweep.sweep, sweep.rates]
 out = {
     "loss": line.value(w[:3]),
     "walk": descend(line, start=w[:3], **parts).w.tolist(),
@@ -59,10 +59,11 @@ SEEN_IN = {
         {"walk", "softmax walk"},
     ),
     "rows.py": (
-        "total += self.X[i, j] * w[j]",
-        "total += 2.0 * self.X[i, j] * w[j]",
-        {"loss", "walk", "softmax", "slope", "softmax walk"},
+        "total += x[j] * w[j]",
+        "total += 2.0 * x[j] * w[j]",
+        {"walk", "softmax", "softmax walk"},
     ),
+    "kernels/blocks.py": ("a += X[i, j] * w[j]", "a += 2.0 * X[i, j] * w[j]", {"loss"}),
 }
 
 

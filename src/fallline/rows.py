@@ -24,36 +24,44 @@ class Dense(NamedTuple):
         return self.X.shape[0], self.X.shape[1]
 
     def dot(self, i: int, w: Array) -> float:
-        total = 0.0
-        for j in range(self.X.shape[1]):
-            total += self.X[i, j] * w[j]
+        total, x = 0.0, self.X[i]
+        for j in range(x.shape[0]):
+            total += x[j] * w[j]
         return total
 
     def push(self, i: int, scale: float, g: Array) -> None:
-        for j in range(self.X.shape[1]):
-            g[j] += scale * self.X[i, j]
+        x = self.X[i]
+        for j in range(x.shape[0]):
+            g[j] += scale * x[j]
 
 
 class CSR(NamedTuple):
-    """A sparse (n, d) table in compressed rows: values, their columns, and where each row starts."""
+    """A sparse (n, d) table in compressed rows: values, their columns, and where each row starts.
 
-    data: Array
-    indices: Array
-    indptr: Array
+    Loops run over slices, and indices are cast to be unsigned: where an index may be negative, compiled code asks each time
+    whether it counts from the end, and takes twice as long.
+    """
+
+    data: Array  # float32 or float64
+    indices: Array  # int32 or int64, as SciPy gives them
+    indptr: Array  # of the same kind
     d: int
 
     def shape(self) -> tuple[int, int]:
         return self.indptr.shape[0] - 1, self.d
 
     def dot(self, i: int, w: Array) -> float:
-        total = 0.0
-        for k in range(self.indptr[i], self.indptr[i + 1]):
-            total += self.data[k] * w[self.indices[k]]
+        total, begin, end = 0.0, self.indptr[i], self.indptr[i + 1]
+        data, indices = self.data[begin:end], self.indices[begin:end]
+        for k in range(data.shape[0]):
+            total += data[k] * w[np.uint64(indices[k])]
         return total
 
     def push(self, i: int, scale: float, g: Array) -> None:
-        for k in range(self.indptr[i], self.indptr[i + 1]):
-            g[self.indices[k]] += scale * self.data[k]
+        begin, end = self.indptr[i], self.indptr[i + 1]
+        data, indices = self.data[begin:end], self.indices[begin:end]
+        for k in range(data.shape[0]):
+            g[np.uint64(indices[k])] += scale * data[k]
 
 
 Rows = Dense | CSR
@@ -70,7 +78,7 @@ def table(X: Any) -> Rows:
         data = _finite(
             _floating(csr.data), lambda k: (int(np.searchsorted(csr.indptr, k, "right")) - 1, csr.indices[k])
         )
-        return CSR(data, csr.indices.astype(np.int64), csr.indptr.astype(np.int64), csr.shape[1])
+        return CSR(data, csr.indices, csr.indptr, csr.shape[1])
     X = np.asarray(X)
     if X.ndim != 2:
         raise InputError(f"X has {X.ndim} dimension(s) where a table has two, rows and columns: try X.reshape(-1, 1).")

@@ -7,9 +7,12 @@ import numpy as np
 
 from fallline.averages import Last
 from fallline.descent import State, looked_at
+from fallline.kernels.lazy import sweep_lazy
 from fallline.kernels.sums import LinearModel
 from fallline.kernels.sweep import rates, sweep, sweep_single, weights
-from fallline.rows import Dense
+from fallline.penalties import PENALTIES
+from fallline.rows import CSR, Dense
+from fallline.steps import Plain
 
 Array = np.ndarray[Any, Any]
 
@@ -32,13 +35,23 @@ def compiled(
     rates(schedule, state.t, paces)
     weights(average, state.t, shares)
     looks = np.empty((len(looked_at(segment.length, every)), len(after.w)))
-    parts = objective.model, objective.penalty, step, segment, paces, shares, after, every or segment.length, looks
-    if segment.batch == 1 and suits_single(objective, step):
+    often = every or segment.length
+    parts = objective.model, objective.penalty, step, segment, paces, shares, after, often, looks
+    if suits_lazy(objective, step, paces) and not averaged:
+        sweep_lazy(objective.model, objective.penalty, segment, paces, after, often, looks)
+    elif segment.batch == 1 and suits_single(objective, step):
         sweep_single(*parts)
     else:
         sweep(*parts, np.empty(objective.scores))
     mean = after.mean if averaged else after.w
     return State(after.w, after.memory, mean, state.t + segment.length, state.segments + 1), looks
+
+
+def suits_lazy(objective: Any, step: Any, paces: Array) -> bool:
+    """Whether steps may leave out the columns that their rows leave out: plain ones on a sparse table, each short enough."""
+    sparse = isinstance(objective.model.rows, CSR) and isinstance(objective.model, LinearModel)
+    known = type(objective.penalty) in PENALTIES.values() and isinstance(step, Plain)
+    return sparse and known and bool(paces.max() * objective.penalty.pull(1.0) < 1.0)
 
 
 def suits_single(objective: Any, step: Any) -> bool:

@@ -1,56 +1,39 @@
 """A full pass: the loss and its gradient from one reading of the rows, and what else a solver asks of all rows.
 
-Dense rows are taken in blocks that stay in the cache: scores of a block, then losses and slopes, then the gradient, each
-a loop without a branch that the compiler vectorises. Parameters and sums are float64 whatever the table is.
+Rows are taken in blocks that stay in the cache (kernels/blocks.py): scores of a block, then losses and slopes, then the
+gradient, each a loop without a branch that the compiler vectorises.
 """
 
 from typing import Any
 
-import numpy as np
-
+from fallline.kernels.blocks import multiply, spread
 from fallline.kernels.bridge import compiled, stands_for
 from fallline.kernels.conjugates import conjugate
 from fallline.kernels.sums import LinearModel, row_loss, row_slope
-from fallline.kernels.vector import both
-from fallline.methods import curvature, derivative, dot, push
+from fallline.kernels.vector import bend, both
+from fallline.methods import curvature, derivative, dot
 from fallline.rows import Dense
 
 
 def sums(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> Any:
-    """Σ loss over rows first … last; g ← Σ gradient. z: room for a block of rows or for a score a class."""
+    """Σ loss over rows first … last; g ← Σ gradient. z: room for a block of rows, or for a score a class."""
 
 
 @stands_for(sums)
 def _sums(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> Any:
-    if model.instance_class is not LinearModel:
-        return _by_class
-    return _dense if model.types[0].instance_class is Dense else _by_row
+    return _by_block if model.instance_class is LinearModel else _by_class
 
 
-def _dense(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> Any:
+def _by_block(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> Any:
     total, pull, step = 0.0, 0.0, z.shape[0]
-    shift = model.free * w[w.shape[0] - 1]
     g[:] = 0.0
     for begin in range(first, last, step):
         end = min(begin + step, last)
-        X, r = model.rows.X[begin:end], z[: end - begin]
-        multiply(X, w, r)
-        total += costs(model.loss, model.y[begin:end], model.weights[begin:end], model.offset[begin:end], shift, r)
-        spread(X, r, g)
+        r = z[: end - begin]
+        score(model, begin, end, w, r)
+        total += costs(model.loss, model.y[begin:end], model.weights[begin:end], r)
+        spread(model.rows, begin, end, r, g)
         pull += r.sum()
-    g[w.shape[0] - 1] += model.free * pull
-    return total
-
-
-def _by_row(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> Any:
-    total, pull = 0.0, 0.0
-    shift = model.free * w[w.shape[0] - 1]
-    g[:] = 0.0
-    for i in range(first, last):
-        cost, slope = both(model.loss, model.y[i], dot(model.rows, i, w) + shift + model.offset[i])
-        total += model.weights[i] * cost
-        push(model.rows, i, model.weights[i] * slope, g)
-        pull += model.weights[i] * slope
     g[w.shape[0] - 1] += model.free * pull
     return total
 
@@ -65,34 +48,20 @@ def _by_class(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> Any:
 
 
 @compiled
-def multiply(X: Any, w: Any, z: Any) -> None:
-    """z ← X times the first entries of w."""
-    for i in range(X.shape[0]):
-        total = 0.0
-        for j in range(X.shape[1]):
-            total += X[i, j] * w[j]
-        z[i] = total
+def score(model: Any, first: Any, last: Any, w: Any, z: Any) -> None:
+    """z ← scores of rows first … last."""
+    offset, shift = model.offset[first:last], model.free * w[w.shape[0] - 1]
+    multiply(model.rows, first, last, w, z)
+    for i in range(z.shape[0]):
+        z[i] += offset[i] + shift
 
 
 @compiled
-def spread(X: Any, r: Any, g: Any) -> None:
-    """First entries of g += Xᵀr, four rows at a time: g is then read and written a quarter as often."""
-    whole = X.shape[0] // 4 * 4
-    for i in range(0, whole, 4):
-        a, b, c, e = r[i], r[i + 1], r[i + 2], r[i + 3]
-        for j in range(X.shape[1]):
-            g[j] += (a * X[i, j] + b * X[i + 1, j]) + (c * X[i + 2, j] + e * X[i + 3, j])
-    for i in range(whole, X.shape[0]):
-        for j in range(X.shape[1]):
-            g[j] += r[i] * X[i, j]
-
-
-@compiled
-def costs(loss: Any, y: Any, weights: Any, offset: Any, shift: Any, z: Any) -> Any:
+def costs(loss: Any, y: Any, weights: Any, z: Any) -> Any:
     """Σ weight·loss; the scores z ← weight·slope."""
     total = 0.0
     for i in range(z.shape[0]):
-        cost, slope = both(loss, y[i], z[i] + offset[i] + shift)
+        cost, slope = both(loss, y[i], z[i])
         total += weights[i] * cost
         z[i] = weights[i] * slope
     return total
@@ -105,15 +74,54 @@ def part_of_pass(model: Any, first: Any, last: Any, w: Any, z: Any, g: Any) -> A
 
 
 @compiled
-def bent(model: Any, first: Any, last: Any, bends: Any, v: Any, out: Any) -> None:
-    """out ← Σ bendᵢ·(xᵢ·v)·xᵢ over rows first … last: the curvature times a vector (Pearlmutter 1994)."""
-    shift, pull = model.free * v[v.shape[0] - 1], 0.0
+def losses(model: Any, first: Any, last: Any, points: Any, z: Any, out: Any) -> None:
+    """out (k,) ← Σ weight·loss over rows first … last at each of many points (k, size), from one reading."""
+    step = z.shape[0]
     out[:] = 0.0
-    for i in range(first, last):
-        along = bends[i] * (dot(model.rows, i, v) + shift)
-        push(model.rows, i, along, out)
-        pull += along
-    out[v.shape[0] - 1] += model.free * pull
+    for begin in range(first, last, step):
+        end = min(begin + step, last)
+        r, y, weights = z[: end - begin], model.y[begin:end], model.weights[begin:end]
+        for k in range(points.shape[0]):
+            score(model, begin, end, points[k], r)
+            total = 0.0
+            for i in range(r.shape[0]):
+                total += weights[i] * both(model.loss, y[i], r[i])[0]
+            out[k] += total
+
+
+@compiled
+def bends(model: Any, first: Any, last: Any, w: Any, z: Any, out: Any) -> None:
+    """out ← weighted second derivative of the loss of rows first … last in the score."""
+    step = z.shape[0]
+    for begin in range(first, last, step):
+        end = min(begin + step, last)
+        r, y, weights, bent = z[: end - begin], model.y[begin:end], model.weights[begin:end], out[begin:end]
+        score(model, begin, end, w, r)
+        for i in range(r.shape[0]):
+            bent[i] = weights[i] * bend(model.loss, y[i], r[i])
+
+
+@compiled
+def curved(rows: Any, free: Any, first: Any, last: Any, bends: Any, v: Any, z: Any, out: Any) -> None:
+    """out ← Σ bendᵢ·(xᵢ·v)·xᵢ over rows first … last: the curvature times a vector (Pearlmutter 1994)."""
+    shift, pull, step = free * v[v.shape[0] - 1], 0.0, z.shape[0]
+    out[:] = 0.0
+    for begin in range(first, last, step):
+        end = min(begin + step, last)
+        r, bent = z[: end - begin], bends[begin:end]
+        multiply(rows, begin, end, v, r)
+        for i in range(r.shape[0]):
+            r[i] = bent[i] * (r[i] + shift)
+            pull += r[i]
+        spread(rows, begin, end, r, out)
+    out[v.shape[0] - 1] += free * pull
+
+
+@compiled
+def folded(rows: Any, first: Any, last: Any, r: Any, out: Any) -> None:
+    """out ← Σ rᵢ·xᵢ over rows first … last, for r (n,)."""
+    out[:] = 0.0
+    spread(rows, first, last, r[first:last], out)
 
 
 @compiled
@@ -210,13 +218,3 @@ def far(X: Any, columns: Any, centre: Any, reach: Any, out: Any) -> None:
         for j in columns:
             found = found or abs(X[i, j] - centre[j]) > reach[j]
         out[i] = found
-
-
-def room(rows: Any, scores: int) -> Any:
-    """Room for the scores of as many rows as stay in the second-level cache, or for a score a class."""
-    if not isinstance(rows, Dense) or scores > 1:
-        return np.zeros(scores)
-    return np.zeros(int(np.clip(CACHED // (rows.X.shape[1] * rows.X.itemsize), 8, 1024)))
-
-
-CACHED = 100_000  # bytes of a block: a fraction of the second-level cache of anything sold since 2010

@@ -1,4 +1,4 @@
-"""Sums over rows: the loss of a model, its gradient, its curvature.
+"""Sums over rows: the loss of a model, its gradient.
 
 A *model* is a part that holds rows, targets, weights and a loss; two exist, for one score a row and for one a class.
 Parameters w are the coefficients, class by class, then the free ones (one intercept a class, or none). Weights have
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.kernels.bridge import compiled, stands_for
-from fallline.methods import curvature, derivative, dot, push, value
+from fallline.methods import derivative, dot, push, value
 
 Array = np.ndarray[Any, Any]
 
@@ -144,11 +144,3 @@ def mean_slope_of(model: Any, w: Any, z: Any, order: Any, g: Any) -> Any:
     g[:] = 0.0
     for k in range(n):
         row_slope(model, order[k], w, z, 1.0 / n, g)
-
-
-@compiled
-def curvatures(model: Any, w: Any, out: Any) -> Any:
-    """out ← weighted second derivative of every row's loss in its score."""
-    for i in range(out.shape[0]):
-        score = dot(model.rows, i, w) + model.free * w[w.shape[0] - 1] + model.offset[i]
-        out[i] = model.weights[i] * curvature(model.loss, model.y[i], score)

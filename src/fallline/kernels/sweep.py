@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fallline.kernels.blocks import SOON, ahead
 from fallline.kernels.bridge import compiled, stands_for
 from fallline.kernels.sums import row_slope
 from fallline.methods import at, begin, derivative, dot, gain, prox, pull, update, weight
@@ -105,6 +106,7 @@ def sweep(
         last = min(first + batch, n)
         g[:] = 0.0
         for place in range(first, last):
+            ahead(model.rows, order[min(place + SOON, n - 1)])
             row_slope(model, order[place], w, z, 1.0 / (last - first), g)
         move(penalty, step, g, w, memory, state.t + k + 1, paces[k], penalised)
         if shares.shape[0] > 0:
@@ -124,14 +126,18 @@ def sweep_single(
     1.5 times as fast at 50 columns. Only for rules whose `begin` does not read the gradient.
     """
     w, memory, mean, order = state.w, state.memory, state.mean, segment.order
-    X, d, size, looked = model.rows.X, model.d, state.w.shape[0], 0
-    for k in range(paces.shape[0]):
-        i, rate = order[k % order.shape[0]], paces[k]
+    X, d, n, size, steps = model.rows.X, model.d, segment.order.shape[0], state.w.shape[0], paces.shape[0]
+    place, left, looked = 0, every, 0  # counted by hand: three divisions a step are a third of it
+    for k in range(steps):
+        i, rate, soon = order[place], paces[k], place + SOON
+        ahead(model.rows, order[soon if soon < n else 0])
+        place = place + 1 if place + 1 < n else 0
+        x = X[i]
         score = dot(model.rows, i, w) + model.free * w[size - 1] + model.offset[i]
         force = model.weights[i] * derivative(model.loss, model.y[i], score)
         c = begin(step, state.t + k + 1, w)
         for j in range(d):
-            change, numbers = update(step, force * X[i, j] + pull(penalty, w[j]), w[j], recall(memory, j), c)
+            change, numbers = update(step, force * x[j] + pull(penalty, w[j]), w[j], recall(memory, j), c)
             w[j] = prox(penalty, w[j] - rate * change, rate * gain(step, numbers, c))
             remember(memory, j, numbers)
         for j in range(d, size):
@@ -140,7 +146,8 @@ def sweep_single(
             remember(memory, j, numbers)
         if shares.shape[0] > 0:
             blend(mean, w, shares[k])
-        if (k + 1) % every == 0 or k + 1 == paces.shape[0]:
+        left -= 1
+        if left == 0 or k + 1 == steps:
             for j in range(size):
                 looks[looked, j] = mean[j] if shares.shape[0] > 0 else w[j]
-            looked += 1
+            left, looked = every, looked + 1

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fallline.objectives.passes import curvature_diagonal, moments
+from fallline.objectives.passes import curvature_diagonal, moments, row_sum
 from fallline.rows import CSR
 
 Array = np.ndarray[Any, Any]
@@ -95,7 +95,7 @@ def standard(objective: Any) -> tuple[Coordinates, Array]:
         size = np.sqrt(curvature_diagonal(objective, np.ones(objective.n), 0))
         if model.d > WIDEST:
             return own._replace(spread=np.where(size > 0, size, 1.0)), np.zeros(model.d)
-        mean = np.bincount(model.rows.indices, weights=model.rows.data, minlength=model.d) / objective.n
+        mean = row_sum(objective, np.ones(objective.n)) / objective.n
         deviation, kurtosis = np.sqrt(np.maximum(size**2 - mean**2, 0.0)), np.zeros(model.d)
     else:
         mean, deviation, kurtosis = moments(objective)

@@ -6,8 +6,9 @@ import numpy as np
 
 from fallline.errors import InputError
 from fallline.kernels import penalty as shrink
-from fallline.kernels.sums import LinearModel, curvatures, mean_loss, mean_losses, mean_slope, mean_slope_of
+from fallline.kernels.sums import LinearModel, mean_losses, mean_slope_of
 from fallline.losses import SquaredError
+from fallline.objectives.passes import curvatures, loss_and_gradient, losses_at
 from fallline.penalties import NoPenalty
 from fallline.rows import table
 
@@ -43,26 +44,26 @@ class RowObjective:
 
     def value(self, w: Array) -> float:
         """The objective at w."""
-        self._check(w)
-        return float(mean_loss(self.model, w, np.zeros(self.scores)) + shrink.cost_of(self.penalty, w, self.penalised))
+        return float(self.values(w[None])[0])
 
     def values(self, points: Array) -> Array:
         """The objective at each of `points` (k, size), reading the table once."""
         self._check(points)
-        if len(points) == 1:
-            return np.array([self.value(points[0])])
-        heights: Array = mean_losses(self.model, np.ascontiguousarray(points), np.zeros(self.scores))
-        shrink.costs_of(self.penalty, np.ascontiguousarray(points), self.penalised, heights)
+        points = np.ascontiguousarray(points)
+        if self.scores == 1:
+            heights = losses_at(self, points)
+        else:
+            heights = np.asarray(mean_losses(self.model, points, np.zeros(self.scores)))
+        shrink.costs_of(self.penalty, points, self.penalised, heights)
         return heights
 
     def gradient(self, w: Array, rows: Any = slice(None)) -> Array:
         """Gradient at w of the mean loss over `rows` (indices, or slice(None): all) and the penalty's smooth share."""
         self._check(w)
-        g = np.empty_like(w)
         if isinstance(rows, slice):
-            mean_slope(self.model, w, np.zeros(self.scores), g)
-        else:
-            mean_slope_of(self.model, w, np.zeros(self.scores), np.asarray(rows), g)
+            return loss_and_gradient(self, w)[1]
+        g = np.empty_like(w)
+        mean_slope_of(self.model, w, np.zeros(self.scores), np.asarray(rows), g)
         shrink.pull_on(self.penalty, w, self.penalised, g)
         return g
 
@@ -104,9 +105,8 @@ class Linear(RowObjective):
 
     def curvature(self, w: Array) -> Array:
         """d² loss/dz² of every row at w, times its weight, (n,)."""
-        out = np.empty(self.n)
-        curvatures(self.model, w, out)
-        return out
+        self._check(w)
+        return curvatures(self, w)
 
 
 def column(values: Any, n: int, name: str) -> Array:

@@ -7,12 +7,14 @@ the order of the rows.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fallline.kernels import passes as kernels
 from fallline.kernels import penalty as shrink
+from fallline.kernels.blocks import room
 from fallline.rows import Dense
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +31,8 @@ def loss_and_gradient(objective: Any, w: Array, threads: int | None = None) -> t
         return _by_class(objective, w, threads)
 
     def piece(first: int, last: int, out: Array) -> None:
-        out[-1] = kernels.part_of_pass(model, first, last, w, kernels.room(model.rows, objective.scores), out[:-1])
+        z = room(model.rows) if objective.scores == 1 else np.empty(objective.scores)
+        out[-1] = kernels.part_of_pass(model, first, last, w, z, out[:-1])
 
     total = pieces(objective, piece, len(w) + 1, threads) / objective.n
     g = total[:-1].copy()
@@ -68,19 +71,49 @@ def _by_class(objective: Any, w: Array, threads: int | None) -> tuple[float, Arr
     return float(total[-1]) + float(shrink.cost_of(objective.penalty, w, objective.penalised)), g
 
 
+def losses_at(objective: Any, points: Array, threads: int | None = None) -> Array:
+    """The mean loss at each of `points` (k, size), (k,), for one score a row; from one reading."""
+
+    def piece(first: int, last: int, out: Array) -> None:
+        kernels.losses(objective.model, first, last, points, room(objective.model.rows), out)
+
+    return pieces(objective, piece, len(points), threads) / objective.n
+
+
 def height_at_zero(objective: Any) -> float:
     """The objective of one score a row where all parameters are zero: the table need not be read."""
-    model, z = objective.model, np.zeros(objective.n)
-    return float(kernels.costs(model.loss, model.y, model.weights, model.offset, 0.0, z)) / objective.n
+    model = objective.model
+    return float(kernels.costs(model.loss, model.y, model.weights, model.offset.copy())) / objective.n
+
+
+def curvatures(objective: Any, w: Array, threads: int | None = None) -> Array:
+    """The weighted second derivative of every row's loss in its score, (n,), for one score a row."""
+    out = np.empty(objective.n)
+
+    def piece(first: int, last: int) -> None:
+        kernels.bends(objective.model, first, last, w, room(objective.model.rows), out)
+
+    on_threads(objective, piece, threads)
+    return out
 
 
 def curvature_times(objective: Any, bends: Array, v: Array, threads: int | None = None) -> Array:
     """The second derivative of the mean loss times v, for row curvatures `bends` (n,)."""
+    model = objective.model
 
     def piece(first: int, last: int, out: Array) -> None:
-        kernels.bent(objective.model, first, last, bends, v, out)
+        kernels.curved(model.rows, model.free, first, last, bends, v, room(model.rows), out)
 
     return pieces(objective, piece, len(v), threads) / objective.n
+
+
+def row_sum(objective: Any, r: Array, threads: int | None = None) -> Array:
+    """Σ rᵢ·xᵢ, (d,), for a number a row, r (n,): the table's transpose times r."""
+
+    def piece(first: int, last: int, out: Array) -> None:
+        kernels.folded(objective.model.rows, first, last, r, out)
+
+    return pieces(objective, piece, objective.model.d, threads)
 
 
 def curvature_diagonal(objective: Any, bends: Array, free: int, threads: int | None = None) -> Array:
@@ -114,27 +147,37 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
 
 
 def pieces(objective: Any, piece: Callable[[int, int, Array], Any], size: int, threads: int | None) -> Array:
-    """Σ over pieces of the rows of what piece(first, last, out) puts into out (size,)."""
-    n = objective.n
-    stored = getattr(objective.model.rows, "data", None)
-    entries = n * objective.model.d * objective.scores if stored is None else len(stored) * objective.scores
-    if entries < WORTHWHILE:
-        out = np.zeros(size)
-        piece(0, n, out)
-        return out
-    parts, cuts = np.zeros((PARTS, size)), np.linspace(0, n, PARTS + 1).astype(int).tolist()
-    threads = threads or available()
+    """Σ over pieces of the rows of what piece(first, last, out) puts into out (size,), added in the order of the rows."""
+    cuts = cuts_of(objective)
+    parts = np.zeros((len(cuts) - 1, size))
+    on_threads(objective, lambda first, last: piece(first, last, parts[cuts.index(first)]), threads)
+    return np.asarray(parts.sum(axis=0))
 
-    def work(thread: int) -> None:
-        for k in range(thread, PARTS, threads):
-            piece(cuts[k], cuts[k + 1], parts[k])
+
+def on_threads(objective: Any, piece: Callable[[int, int], Any], threads: int | None) -> None:
+    """Call piece(first, last) for each piece of the rows; a thread takes the next one when it is done with the last."""
+    cuts = cuts_of(objective)
+    turns, threads = iter(list(pairwise(cuts))), min(threads or available(), len(cuts) - 1)
+
+    def work() -> None:
+        for first, last in turns:
+            piece(first, last)
 
     if threads == 1:
-        work(0)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, range(threads)))
-    return np.asarray(parts.sum(axis=0))
+        work()
+        return
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
+
+
+def cuts_of(objective: Any) -> list[int]:
+    """Where the pieces of an objective's rows begin, and where the last one ends."""
+    n, stored = objective.n, getattr(objective.model.rows, "data", None)
+    entries = (n * objective.model.d if stored is None else len(stored)) * objective.scores
+    return [int(n * k / PARTS) for k in range(PARTS + 1)] if entries >= WORTHWHILE and n >= PARTS else [0, n]
 
 
 def available() -> int:
