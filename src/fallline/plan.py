@@ -13,6 +13,7 @@ from fallline.executors import METHODS
 from fallline.executors.compiled import compiled
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.objectives import Linear, SoftmaxRegression
+from fallline.objectives.order import run_of
 from fallline.penalties import PENALTIES
 from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled
 from fallline.schedules import SCHEDULES, Warmup
@@ -157,7 +158,7 @@ class Plan:
             1 if self._way in METHODS else min(timely, BATCH_LOOKS)
         )  # a method's step may be many visits
         if self.variant != "batch":
-            sampler = part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed)
+            sampler = part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=run_of(objective))
         step, advance, rate = self._stepper(objective)
         schedule: Any = self._schedule(rate, updates, float(objective.penalty.pull(1.0)))
         schedule = Warmup(schedule, self.warmup) if self.warmup else schedule

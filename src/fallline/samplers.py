@@ -50,7 +50,7 @@ class Shuffled(NamedTuple):
 
     batch: rows a step; 1 is stochastic gradient descent. block: rows kept together as neighbours while shuffling; 1
     shuffles row by row, 64 moves runs of 64 rows whole, which reads memory several times faster: for tables larger than
-    the cache whose rows are in no special order.
+    the cache whose rows are in no special order. A plan that leaves it open finds out (objectives/order.py).
     """
 
     batch: int = 1
