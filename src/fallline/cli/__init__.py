@@ -1,4 +1,4 @@
-"""The command line: `fallline compare DATA --target NAME`. Options in, parts out; no mathematics, no drawing."""
+"""The command line: `fallline compare`, `fit` and `predict`. Options in, parts out; no mathematics, no drawing."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ import click
 
 from fallline import __version__
 from fallline.cli.compare import compare
+from fallline.cli.fit import fit
+from fallline.cli.predict import predict
 from fallline.errors import InputError
 
 BAD_INPUT = 2  # as click says of an unknown option
@@ -37,7 +39,10 @@ def main() -> None:
     Try:
       fallline compare diabetes                    a set that comes with scikit-learn
       fallline compare houses.csv --target price   your own table
+      fallline fit houses.csv --target price -o model
+      fallline predict model new.csv -o predictions.csv
     """
 
 
-main.add_command(compare)
+for command in (compare, fit, predict):
+    main.add_command(command)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fallline.cli.options import READING, WALKING, options
+from fallline.cli.options import COMPARING, READING, budget_of, options, reading_of
 from fallline.cli.show import show
 from fallline.errors import InputError
 
@@ -18,7 +18,7 @@ STOPPED = 130  # what shells give a command that Ctrl-C ended
 
 @click.command()
 @click.argument("data", required=False)
-@options(READING, WALKING)
+@options(READING, COMPARING)
 @click.option(
     "--plane", nargs=2, help="The two columns whose weights span the cost surface.  [default: where the paths go]"
 )
@@ -99,18 +99,10 @@ def _refuse_beside_plan() -> None:
 
 def _chosen(options: dict[str, Any], study: Any) -> tuple[Any, dict[str, Any], Any]:
     """Target, reading options and study from the command line's options."""
-    from fallline.data import MISSING
-
-    budgets = [(name, options.pop(name)) for name in ("epochs", "updates", "visits", "seconds")]
-    given = [(name, amount) for name, amount in budgets if amount is not None]
-    if len(given) > 1:
-        raise InputError(f"--{given[0][0]} and --{given[1][0]} are both budgets: give one.")
-    options["budget"], options["amount"] = given[0] if given else ("epochs", None)
-    set_ = {name: value for name, value in options.items() if value not in (None, ())}
+    options["budget"], amount = budget_of(options)
+    set_ = {name: value for name, value in {**options, "amount": amount}.items() if value not in (None, ())}
     chosen = {name: set_.pop(name) for name in list(set_) if name in study.__dataclass_fields__}
-    if "missing" in set_:
-        set_["missing"] = (*MISSING, *set_["missing"])
-    return set_.pop("target", None), set_, study(**chosen)
+    return set_.pop("target", None), reading_of(set_), study(**chosen)
 
 
 def _planned(path: str, data: str | None) -> tuple[Any, Any, dict[str, Any], Any]:

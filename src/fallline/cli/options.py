@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from fallline.errors import InputError
+
 Command = Callable[..., Any]
 
 READING = [
@@ -58,7 +60,31 @@ class StepOption(click.Option):
         return record and (record[0], f"{record[1]}  Rules: {', '.join(STEPS)}.  Methods: {', '.join(METHODS)}.")
 
 
-WALKING = [
+MOVING = [
+    click.option("--warmup", type=int, help="Steps of linear warm-up before the schedule."),
+    click.option("--sampler", help="shuffled, with_replacement or in_order.  [default: shuffled]"),
+    click.option("--average", help="none, polyak_ruppert, tail or fading.  [default: none]"),
+    click.option("--clip-norm", type=float, help="Bound on the length of the gradient."),
+    click.option("--clip-value", type=float, help="Bound on each entry of the gradient."),
+]
+"""How to walk, beside step and rate."""
+
+CHARGING = [
+    click.option("--loss", help="Such as huber or log_loss.  [default: by the task]"),
+    click.option("--penalty", help="none, l2, l1 or elasticnet.  [default: l2]"),
+    click.option("--alpha", type=float, help="Strength of the penalty.  [default: 0.0001]"),
+    click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
+]
+"""What to walk down."""
+
+BUDGET = [
+    click.option("--updates", type=int, help="Budget in updates instead."),
+    click.option("--visits", type=float, help="Budget in row visits instead."),
+    click.option("--seconds", type=float, help="Budget in seconds instead."),
+]
+"""How far, in other units than passes over the rows."""
+
+COMPARING = [
     several("--variant", "variants", "batch, stochastic or mini-batch; repeat to compare.  [default: all three]"),
     click.option(
         "--step",
@@ -71,25 +97,40 @@ WALKING = [
     several("--rate", "rates", "Learning rate; repeat to compare.  [default: around the stable limit]", float),
     several("--batch-size", "batch_sizes", "Rows a step of mini-batch; repeat to compare.  [default: 32]", int),
     several("--schedule", "schedules", "Such as cosine or inverse_time:decay=0.01.  [default: constant]"),
-    click.option("--warmup", type=int, help="Steps of linear warm-up before the schedule."),
-    click.option("--sampler", help="shuffled, with_replacement or in_order.  [default: shuffled]"),
-    click.option("--average", help="none, polyak_ruppert, tail or fading.  [default: none]"),
-    click.option("--clip-norm", type=float, help="Bound on the length of the gradient."),
-    click.option("--clip-value", type=float, help="Bound on each entry of the gradient."),
-    click.option("--loss", help="Such as huber or log_loss.  [default: by the task]"),
-    click.option("--penalty", help="none, l2, l1 or elasticnet.  [default: l2]"),
-    click.option("--alpha", type=float, help="Strength of the penalty.  [default: 0.0001]"),
-    click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
+    *MOVING,
+    *CHARGING,
     click.option("--seeds", type=int, help="Orders of the rows to try each setting with.  [default: 3]"),
     click.option("--final-seeds", type=int, help="Fresh orders to judge the best rate of each with.  [default: 8]"),
     click.option(
         "--epochs", type=float, help="Budget of each run in passes over the rows.  [default: by the table's size]"
     ),
-    click.option("--updates", type=int, help="Budget in updates instead."),
-    click.option("--visits", type=float, help="Budget in row visits instead."),
-    click.option("--seconds", type=float, help="Budget in seconds instead."),
+    *BUDGET,
 ]
-"""What to walk down, how, and how far."""
+"""What to compare: several settings, each with each."""
+
+FITTING = [
+    click.option(
+        "--step",
+        cls=StepOption,
+        help="Step rule, such as adam or momentum:beta=0.95; or a method, which brings its own rows and rate; or auto, the "
+        "automatic solver.  [default: auto]",
+    ),
+    click.option("--variant", help="batch, stochastic or mini-batch, of a step rule.  [default: mini-batch]"),
+    click.option("--rate", type=float, help="Learning rate of a step rule.  [default: 0.01]"),
+    click.option("--batch-size", type=int, help="Rows a step of mini-batch.  [default: 32]"),
+    click.option("--schedule", help="Such as cosine or inverse_time:decay=0.01.  [default: constant]"),
+    *MOVING,
+    *CHARGING,
+    click.option(
+        "--tol",
+        type=float,
+        help="How far from the optimum the solver may end, as a share of the loss.  [default: 0.0001]",
+    ),
+    click.option("--seed", type=int, help="Order of the rows.  [default: 0]"),
+    click.option("--epochs", type=float, help="Budget in passes over the rows.  [default: 10; of the solver none]"),
+    *BUDGET,
+]
+"""How to fit: one setting."""
 
 
 def options(*groups: list[Any]) -> Callable[[Command], Command]:
@@ -101,3 +142,23 @@ def options(*groups: list[Any]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def budget_of(given: dict[str, Any]) -> tuple[str, float | None]:
+    """The unit and the amount of the budget, taken out of the options; InputError for two of them."""
+    from fallline.plan import positive
+
+    budgets = [(name, given.pop(name)) for name in ("epochs", "updates", "visits", "seconds")]
+    chosen = [(name, amount) for name, amount in budgets if amount is not None]
+    if len(chosen) > 1:
+        raise InputError(f"--{chosen[0][0]} and --{chosen[1][0]} are both budgets: give one.")
+    for name, amount in chosen:
+        positive(name, amount)
+    return chosen[0] if chosen else ("epochs", None)
+
+
+def reading_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of reading as `fallline.load` takes them: a marker of the missing that is given comes to the usual ones."""
+    from fallline.data import MISSING
+
+    return {**given, "missing": (*MISSING, *given["missing"])} if given.get("missing") else given

@@ -50,7 +50,7 @@ class Encoder:
         """
         if isinstance(table, Sparse):
             raise InputError(f"{table.called} is sparse, and the model was learnt from a table of columns: give one.")
-        table = self._placed(table)
+        table = self.placed(table)
         wanted = [coding.name for coding in self.codings]
         absent = [quoted(name) for name in wanted if name not in table.names]
         if absent:
@@ -63,7 +63,7 @@ class Encoder:
         X = encode_as(self.codings, columns, self.centre, self.scale)
         return X, tuple(self._told(table, columns))
 
-    def _placed(self, table: Table) -> Table:
+    def placed(self, table: Table) -> Table:
         """The table with the names of the one learnt from where it has none of its own.
 
         A table without names may leave the target out: then the columns behind it stand one place earlier.

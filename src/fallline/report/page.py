@@ -141,6 +141,7 @@ def _details(summary: Mapping[str, Any], by_key: Mapping[str, Picture], extra: S
         ("sizes", "Batch sizes", "what each leaves at the end of the same budget", drawn("sizes")),
     ]
     after = [
+        ("coefficients", "Coefficients", "what was learnt, the largest first", sections.coefficients(summary)),
         ("data", "What was inferred about the data", "and the optimum it was held against", sections.inferred(summary)),
         ("tools", "The usual tools", "closed form, L-BFGS and others", drawn("race") + sections.baselines(summary)),
         ("noise", "What is noise", "differences against seed-to-seed spread", sections.differences(summary)),

@@ -216,6 +216,23 @@ def baselines(summary: Mapping[str, Any]) -> str:
     return table(heads, rows, "The usual tools on the same objective") if rows else ""
 
 
+def coefficients(summary: Mapping[str, Any]) -> str:
+    """What a fitted model adds up: the largest coefficients first."""
+    found = summary.get("coefficients") or []
+    several = any(one.get("class") for one in found)
+    rows = [
+        [
+            text(one.get("column", "")),
+            *([text(one.get("class", ""))] if several else []),
+            text(words.number(one["value"])),
+            text(words.number(one["standardised"])) if one.get("standardised") is not None else "–",
+        ]
+        for one in found
+    ]
+    heads = ["column", *(["class"] if several else []), "coefficient, in the column's own unit", "as it was learnt"]
+    return table(heads, rows, "What each column adds to the score") if rows else ""
+
+
 def differences(summary: Mapping[str, Any]) -> str:
     """Which differences are larger than what another seed would change."""
     found = (summary.get("verdict") or {}).get("differences") or []

@@ -1,0 +1,90 @@
+"""A recipe: all that it takes to fit again, as text. `plan.toml` holds it."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from fallline.averages import AVERAGES
+from fallline.errors import InputError
+from fallline.losses import LOSSES, MULTICLASS
+from fallline.penalties import PENALTIES
+from fallline.plan import ORDERS, WAYS, Plan, part
+from fallline.problem import Charges, Problem, problem_of
+from fallline.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The data and how to read them, what to charge for, and the plan of the walk.
+
+    source: a path or the name of a bundled set. reading: options of `fallline.load`. weights: the column of row weights.
+    """
+
+    source: str
+    target: str | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+    charges: Charges = field(default_factory=Charges)
+    plan: Plan = field(default_factory=Plan)
+
+    def __post_init__(self) -> None:
+        """Refuse parts that there are not, and settings that cannot be: before anything is read."""
+        plan, charges = self.plan, self.charges
+        for text, table, kind in (
+            (None if plan.automatic else plan.step, WAYS, "step"),
+            (plan.schedule, SCHEDULES, "schedule"),
+            (plan.average, AVERAGES, "average"),
+            (plan.sampler, ORDERS, "sampler"),
+            (charges.penalty, PENALTIES, "penalty"),
+            (charges.loss, {**LOSSES, **MULTICLASS}, "loss"),
+        ):
+            if text:
+                part(table, text, kind)
+        if plan.warmup < 0:
+            raise InputError(f"warmup is {plan.warmup}: it must be a whole number from 0 on.")
+        if not 0 <= charges.alpha < math.inf:
+            raise InputError(f"alpha is {charges.alpha:g}: a penalty cannot be negative or infinite; 0 for none.")
+        if not 0 <= charges.l1_ratio <= 1:
+            raise InputError(f"l1_ratio is {charges.l1_ratio:g}: it is a share, from 0 (all L2) to 1 (all L1).")
+
+    def problem(self) -> Problem:
+        """Read the data and set up the objective. Raises InputError for what cannot be used."""
+        return problem_of(self.source, self.target, self.charges, self.weights, **self.reading)
+
+    def to_toml(self) -> str:
+        """The recipe as text."""
+        columns = {"target": self.target, "weights": self.weights}
+        reading = {name: list(value) if isinstance(value, tuple) else value for name, value in self.reading.items()}
+        tables = {
+            "data": {"source": self.source, **columns, **reading},
+            "objective": self.charges._asdict(),
+            "plan": self.plan.as_dict(),
+        }
+        return tomli_w.dumps({name: _given(table) for name, table in tables.items()})
+
+    @classmethod
+    def from_toml(cls, path: Path) -> "Recipe":
+        """The recipe that `to_toml` wrote. Raises InputError for any other file."""
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+            data: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in tables["data"].items()
+            }
+            columns = data.pop("target", None), data.pop("weights", None)
+            charges, plan = Charges(**tables["objective"]), Plan(**tables["plan"])
+            return cls(data.pop("source"), columns[0], data, columns[1], charges, plan)
+        except InputError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path} is no plan of a fit ({error}): name the folder that fallline fit wrote."
+            ) from None
+
+
+def _given(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if value is not None}

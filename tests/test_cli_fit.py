@@ -1,0 +1,325 @@
+"""`fallline fit` and `fallline predict`: from real tables to predictions, and what is said on the way."""
+
+import csv
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import fallline
+from fallline.cli import main
+from fallline.fitting.folder import CHECKPOINT, CONTENTS, LOG
+from fallline.model import FILE, Model
+from test_bad_input import OPTIONS, TABLE, TABLES
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+FILES = {"model.safetensors", "trace.npz", "log.jsonl", "plan.toml", "summary.json", "report.html"}
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def fitted(*arguments):
+    result = call("fit", *arguments)
+    assert result.exit_code == 0, result.output
+    assert not result.exception
+    return result
+
+
+def predicted(*arguments):
+    result = call("predict", *arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+# table and options → how right the model is at least on the rows that it was fitted to: a share of labels, or R²
+REAL = {
+    "regression/california_housing.csv --target median_house_value": 0.6,
+    "regression/winequality-red.csv --task regression": 0.3,
+    "regression/winequality-white.csv --task regression": 0.25,
+    "regression/abalone.csv": 0.5,
+    "classification/titanic.csv --target Survived": 0.78,
+    "classification/agaricus-lepiota.data --target 0": 0.99,
+    "large/HTRU_2.csv.gz": 0.97,
+    "large/elec.csv.gz --target class": 0.73,
+    "text/sms.tsv --target 0": 0.95,
+    "text/ag_news_test.csv --target 0": 0.7,
+    "counts/bike_hour.csv --target cnt --drop casual --drop registered --loss poisson": 0.3,
+    "counts/bike_day.csv --target cnt --drop casual --drop registered": 0.7,
+    "counts/randhie.csv --target mdvis --loss poisson": 0.05,
+    "glm/spector.csv --target GRADE --drop OBS": 0.7,
+    "glm/scotland.csv --target YES --loss gamma": 0.5,
+    "libsvm/a9a": 0.84,
+    "libsvm/agaricus.txt.train": 0.99,
+}
+
+
+@pytest.mark.parametrize("arguments", REAL)
+def test_real_tables_are_fitted_and_predicted_raw(arguments, tmp_path):
+    name, *options = arguments.split()
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs {name} of the shared data sets, which are not here")
+    result = fitted(path, *options, "-o", tmp_path / "m", "--tol", "1e-3")
+    assert {path.name for path in (tmp_path / "m").iterdir()} == FILES
+    summary = json.loads((tmp_path / "m" / "summary.json").read_text("utf-8"))
+    right = summary["in_sample"].get("accuracy", summary["in_sample"].get("r2"))
+    assert right > REAL[arguments]
+    assert summary["verdict"]["headline"] in result.stdout
+    layout = [option for option in options if option.startswith(("--no-header", "--delimiter"))]
+    said = predicted(tmp_path / "m", path, "-o", tmp_path / "out.csv", *layout).stderr
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
+    assert len(rows) == summary["data"]["n"]
+    model = Model.load(tmp_path / "m")
+    if model.classes:
+        assert {row["prediction"] for row in rows} <= set(model.classes)
+        assert f"{right:.2%} of" in said
+    else:
+        assert np.isfinite([float(row["prediction"]) for row in rows]).all()
+        assert f"R² {right:.3f}" in said
+    assert "Traceback" not in said + result.output
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "least"),
+    [
+        ("classification/adult-train.csv.gz", "classification/adult-test.csv.gz", 84.5),  # labels with a full stop
+        ("libsvm/a9a", "libsvm/a9a.t", 84.5),  # a feature less
+        ("libsvm/agaricus.txt.train", "libsvm/agaricus.txt.test", 99.0),
+    ],
+)
+def test_a_test_file_is_predicted_as_it_comes(train, test, least, tmp_path):
+    if not (SHARED / train).exists():
+        pytest.skip(f"needs {train} of the shared data sets, which are not here")
+    fitted(SHARED / train, "-o", tmp_path / "m", "-q")
+    said = predicted(tmp_path / "m", SHARED / test, "-o", tmp_path / "out.csv").stderr
+    share = float(re.search(r"([\d.]+)% of", said).group(1))
+    assert share > least
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """The working folder, with a good table in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(TABLE)
+    return tmp_path
+
+
+def test_predictions_go_to_standard_output_and_the_rest_to_standard_error(table):
+    fitted("t.csv", "-o", "m")
+    result = predicted("m", "t.csv")
+    assert result.stdout.split("\n")[0] == "prediction"
+    assert result.stdout.count("\n") == 61
+    assert "The target is in it" in result.stderr
+    assert predicted("m/model.safetensors", "t.csv", "-q").stderr == ""
+
+
+def test_levels_never_seen_missing_values_and_turned_columns_are_counted(table):
+    rows = "".join(f"{['red', 'blue', 'green'][i % 3]},{i * i % 7},{i % 5}.5\n" for i in range(60))
+    (table / "t.csv").write_text("colour,b,y\n" + rows)
+    fitted("t.csv", "-o", "m")
+    (table / "new.csv").write_text("b,extra,colour\n1,9,red\n,9,pink\n?,8,\n")
+    said = predicted("m", "new.csv").stderr
+    assert 'Missing values were filled as they were learnt: "colour" (1 row) and "b" (2 rows)' in said
+    assert '"colour" (1 row)' in said.split("\n")[1]
+    assert '"extra"' in said
+    (table / "less.csv").write_text("colour\nred\n")
+    result = call("predict", "m", "less.csv")
+    assert result.exit_code == 2
+    assert 'lacks the column "b"' in result.stderr
+
+
+def test_a_path_with_blanks_and_more_than_ascii(table):
+    folder = table / "Ordner – größer"
+    folder.mkdir()
+    (folder / "Tabelle eins.csv").write_text(TABLE)
+    fitted(folder / "Tabelle eins.csv", "-o", folder / "mein Modell")
+    predicted(folder / "mein Modell", folder / "Tabelle eins.csv", "-o", folder / "aus.csv")
+    assert (folder / "aus.csv").read_text().count("\n") == 61
+
+
+def test_explicit_options_make_a_descent_of_ones_own(table):
+    fitted(
+        "t.csv",
+        "-o",
+        "m",
+        "--variant",
+        "batch",
+        "--rate",
+        "0.2",
+        "--updates",
+        "30",
+        "--penalty",
+        "l1",
+        "--alpha",
+        "0.01",
+    )
+    summary = json.loads((table / "m" / "summary.json").read_text("utf-8"))
+    assert summary["updates"] == 30
+    assert 'step = "plain"' in summary["plan"]
+    assert "0.01·‖w‖₁" in summary["objective"]["text"]
+
+
+def test_a_run_that_diverges_says_so_and_keeps_no_model(table):
+    result = call("fit", "t.csv", "-o", "m", "--variant", "batch", "--rate", "90")
+    assert result.exit_code == 1
+    assert "diverged" in result.stdout
+    assert "smaller --rate" in result.stderr
+    assert not (table / "m" / FILE).exists()
+    assert call("predict", "m", "t.csv").exit_code == 2
+
+
+def test_the_same_command_leaves_the_same_model(table):
+    fitted("t.csv", "-o", "one", "--step", "adam")
+    fitted("t.csv", "-o", "two", "--step", "adam")
+    assert (table / "one" / FILE).read_bytes() == (table / "two" / FILE).read_bytes()
+
+
+# --- signals ---
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_was_learned_and_the_command_it_prints_goes_on(number, code, table):
+    settings = ["--step", "adam", "--seed", "3", "--epochs", "4000"]
+    command = [sys.executable, "-m", "fallline"]
+    own = {**os.environ, "PYTHONPATH": str(Path(fallline.__file__).parents[1])}
+    running = subprocess.Popen(
+        [*command, "fit", "t.csv", "-o", "m", *settings, "--checkpoint", "0.2"], cwd=table, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=own,
+    )  # fmt: skip
+    while not (table / "m" / CHECKPOINT).exists():
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == code, err
+    assert (table / "m" / CHECKPOINT).exists()
+    assert f"Stopped by {number.name}; to go on: fallline fit --resume -o m" in err
+    assert "was stopped after" in out
+    predicted("m", "t.csv")
+    again = shlex.split(err.strip().split("to go on: ")[1])[1:]
+    done = subprocess.run([*command, *again], cwd=table, capture_output=True, text=True, check=False, env=own)
+    assert done.returncode == 0, done.stderr
+    fitted("t.csv", "-o", "whole", *settings)
+    assert (table / "m" / FILE).read_bytes() == (table / "whole" / FILE).read_bytes()
+    assert "has ended already" in fitted("--resume", "-o", "m").stdout
+
+
+# --- bad input: one sentence, exit code 2, no traceback, nothing written ---
+
+
+def refused(folder, arguments):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    sentence = result.stderr.strip().split("\n")[-1]
+    assert sentence.startswith("Error: ")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    return sentence
+
+
+COMPARED = {"a plane over no column", "no seeds", "half a plane", "a plan that is not there", "a plan that is no plan",
+            "a plan with other settings"}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [case for case in TABLES if case not in COMPARED])
+def test_a_bad_table_is_refused(case, table):
+    content, arguments, named = TABLES[case]
+    (table / "t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    sentence = refused(table, ["fit", "t.csv", "-o", "out", *arguments])
+    for words in named:
+        assert words in sentence
+
+
+@pytest.mark.parametrize("case", [case for case in OPTIONS if case not in COMPARED])
+def test_a_bad_option_is_refused(case, table):
+    arguments, named = OPTIONS[case]
+    step = [] if "--step" in arguments or "--variant" in arguments else ["--step", "plain"]
+    sentence = refused(table, ["fit", "t.csv", "-o", "out", *step, *arguments])
+    assert named[0] in sentence
+
+
+# arguments of fit or predict → what the sentence must name
+WRONG = {
+    "no data": (["fit"], ["DATA is missing"]),
+    "a table that is not there": (["fit", "absent.csv"], ["absent.csv"]),
+    "a folder where a file belongs": (["fit", "empty"], ["empty", "folder"]),
+    "a set that nobody knows": (["fit", "iriss"], ['did you mean "iris"']),
+    "a rate for the solver": (["fit", "t.csv", "--step", "auto", "--rate", "1"], ["takes no rate"]),
+    "a tolerance for a step rule": (["fit", "t.csv", "--step", "adam", "--tol", "1e-3"], ["tol"]),
+    "a loss that does not suit": (["fit", "t.csv", "--loss", "log_loss"], ["log_loss", '"y"']),
+    "counts below zero": (["fit", "n.csv", "--loss", "poisson"], ["Poisson", "row"]),
+    "three classes for a margin": (["fit", "iris", "--loss", "hinge"], ["hinge", "3 classes"]),
+    "weights below zero": (["fit", "n.csv", "--target", "a", "--weights", "y"], ["weights", "negative"]),
+    "weights that are not there": (["fit", "t.csv", "--weights", "w"], ['"w"']),
+    "no time between checkpoints": (["fit", "t.csv", "--checkpoint", "0"], ["--checkpoint 0"]),
+    "a logger that nobody knows": (["fit", "t.csv", "--log-to", "wandb"], ['"wandb"', "tensorboard"]),
+    "a file for a folder": (["fit", "t.csv", "-o", "t.csv"], ["is a file"]),
+    "a folder of others": (["fit", "t.csv", "-o", "."], ["other files"]),
+    "a folder in no folder": (["fit", "t.csv", "-o", "no/out"], ["does not exist"]),
+    "going on nowhere": (["fit", "--resume", "-o", "absent"], ["absent", "--resume"]),
+    "going on where nothing was": (["fit", "--resume", "-o", "empty"], ["empty", "no fit"]),
+    "going on without a folder": (["fit", "--resume"], ["-o"]),
+    "going on otherwise": (["fit", "--resume", "-o", "m", "--rate", "1"], ["--rate", "--resume"]),
+    "a plan that is none": (["fit", "--resume", "-o", "broken"], ["plan.toml"]),
+    "a model that is not there": (["predict", "absent", "t.csv"], ["absent"]),
+    "a folder without a model": (["predict", "empty", "t.csv"], ["empty", "model.safetensors"]),
+    "a table for a model": (["predict", "t.csv", "t.csv"], ["t.csv", "no file that fallline wrote"]),
+    "no new table": (["predict", "m", "absent.csv"], ["absent.csv"]),
+    "a new table without a column": (["predict", "m", "less.csv"], ['"b"']),
+    "a new table of no rows": (["predict", "m", "names.csv"], ["no rows"]),
+    "text among numbers": (["predict", "m", "text.csv"], ['"many"', "line 2"]),
+    "infinite values": (["predict", "m", "inf.csv"], ["inf", '"a"', "line 2"]),
+    "two columns of one name": (["predict", "m", "twice.csv"], ["rename"]),
+    "sparse rows": (["predict", "m", "s.svm"], ["sparse"]),
+    "ragged rows": (["predict", "m", "ragged.csv"], ["line 3", "2 fields"]),
+    "predictions in no folder": (["predict", "m", "t.csv", "-o", "no/out.csv"], ["does not exist"]),
+    "predictions in a folder": (["predict", "m", "t.csv", "-o", "empty"], ["empty", "cannot be written"]),
+    "an option that there is not": (["predict", "m", "t.csv", "--target", "y"], ["No such option"]),
+}
+
+
+@pytest.fixture(scope="module")
+def model_of_the_table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "t.csv").write_text(TABLE)
+    fitted(folder / "t.csv", "-o", folder / "m", "-q")
+    return {path.name: path.read_bytes() for path in (folder / "m").iterdir()}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_use_is_refused(case, table, model_of_the_table):
+    for name in ("empty", "m", "broken"):
+        (table / name).mkdir()
+    for name, content in model_of_the_table.items():
+        (table / "m" / name).write_bytes(content)
+    (table / "broken" / "plan.toml").write_text("data = 3\n")
+    held = {
+        "n.csv": TABLE.replace(".5", "") + "1,1,-3\n", "less.csv": "a\n1\n", "names.csv": "a,b\n", "text.csv": "a,b\nmany,1\n",
+        "inf.csv": "a,b\ninf,1\n", "twice.csv": "a,b,a\n1,2,3\n4,5,6\n", "s.svm": "1 1:2\n0 3:4\n",
+        "ragged.csv": "a,b,c\n1,2,3\n1,2\n1,2,3\n",
+    }  # fmt: skip
+    for name, content in held.items():
+        (table / name).write_text(content)
+    arguments, named = WRONG[case]
+    sentence = refused(table, arguments)
+    for words in named:
+        assert words in sentence
+
+
+def test_every_file_of_a_fit_is_known_to_its_folder():
+    assert FILES | {CHECKPOINT} == set(CONTENTS)
+    assert LOG in FILES
