@@ -26,8 +26,8 @@ from tasks import Task
 from text import span, wanted
 
 TARGETS = (1e-2, 1e-4, 1e-6)
-ALLOWED, QUICK = 12.0, 0.3  # seconds of fits a tool, on a made table
-ALLOWED_IMAGES = 40.0
+ALLOWED, QUICK = 8.0, 0.3  # seconds of fits a tool, on a made table
+ALLOWED_IMAGES = 24.0
 FINE = 1e-7  # how far fallline's own curve is drawn
 NAMES = {
     "a": "500,000 × 50, logistic, standardised",

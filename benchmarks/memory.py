@@ -48,7 +48,7 @@ def main(quick: bool = False, only: tuple[str, ...] = ()) -> dict[str, dict[str,
                 answer = subprocess.run(command, capture_output=True, text=True, check=False)
                 extra = float(answer.stdout.split()[-1]) if answer.returncode == 0 else np.nan
                 found.setdefault(kind, {})[tool] = extra / size
-                cells += f"{extra / 2**20:9.1f} {extra / size:7.1%} "
+                cells += f"{'failed':>18s}" if np.isnan(extra) else f"{extra / 2**20:9.1f} {extra / size:7.1%} "
             print(f"{tool:34s}{cells}", flush=True)
     return found
 

@@ -21,6 +21,7 @@ from tasks import Point, Task
 FINEST = 1e-6  # where a search ends
 KEPT = 2  # settings that are not halved
 STALLED = 0.8  # an excess that fell by less over three budgets will not fall
+HOPELESS = 3.0  # times the seconds allowed: a setting that seems to take longer for its first fit is not tried
 LARGE, SHARE = 3e6, 16  # numbers of a table whose tools are tried on a share of its rows first
 REPEATS, ENOUGH = 5, 4.0  # times that a fit is run again, and seconds after which twice must do
 
@@ -55,16 +56,15 @@ class Entrant:
 
     def search(self, allowed: float, longest: float = np.inf, finest: float = FINEST) -> None:
         """Fill `points`: at most about `allowed` seconds of fitting, no fit expected beyond `longest`."""
-        budgets, seconds = self.peer.budgets, self._trials(longest)
-        alive = [s for s in self.peer.settings if seconds[str(s)] <= min(longest, allowed)]
+        budgets, alive = self.peer.budgets, self._possible(allowed)
         if alive:
             self.fit(alive[0], budgets[0])  # warms: compiles, loads
-        spent = 0.0
+        spent, seconds = 0.0, dict[str, float]()
         for k, budget in enumerate(budgets):
             growth = max(1.0, budget / budgets[k - 1]) if k else 1.0
             reached = []
             for setting in alive:
-                expected = seconds[str(setting)] * growth
+                expected = seconds.get(str(setting), 0.0) * growth
                 if expected <= longest and spent + expected <= allowed:
                     point = self.fit(setting, budget)
                     spent += point.seconds
@@ -76,22 +76,21 @@ class Entrant:
             reached.sort(key=lambda p: p.excess)
             alive = [p.setting for p in reached[: max(KEPT, (len(reached) + 1) // 2)] if not self._stalled(p)]
 
-    def _trials(self, longest: float) -> dict[str, float]:
-        """What a first fit may take, from one on a sixteenth of the rows; nothing where the table is small.
+    def _possible(self, allowed: float) -> list[dict[str, Any]]:
+        """The settings that will not take for ever, by a first fit of a sixteenth of the rows; all where the table is small.
 
         No fit can be interrupted, and some take minutes on a badly scaled table.
         """
         numbers = self.task.X.nnz if self.task.sparse else self.task.X.size
-        if numbers < LARGE:
-            return dict.fromkeys(map(str, self.peer.settings), 0.0)
-        trial = Entrant(self.peer, self.task.first(self.task.n // SHARE))
-        trial.task.optimum = np.nan  # nobody asks
-        return {
-            str(s): trial.fit(s, self.peer.budgets[0]).seconds * SHARE
-            if k
-            else min(trial.fit(s, self.peer.budgets[0]).seconds for _ in range(2)) * SHARE
-            for k, s in enumerate(self.peer.settings)
-        }
+        if numbers < LARGE or self.peer.name == "fallline":
+            return list(self.peer.settings)
+        part = self.task.first(self.task.n // SHARE)
+        part.optimum = part.floor = np.nan  # nobody asks
+        trial = Entrant(self.peer, part)
+        trial.fit(self.peer.settings[0], self.peer.budgets[0])  # warms
+        return [
+            s for s in self.peer.settings if trial.fit(s, self.peer.budgets[0]).seconds * SHARE <= HOPELESS * allowed
+        ]
 
     def _stalled(self, point: Point) -> bool:
         before = [p.excess for p in self.points if p.setting == point.setting]
