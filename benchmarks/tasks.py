@@ -20,7 +20,7 @@ from fallline.stops import Seconds
 Array = np.ndarray[Any, Any]
 
 BLOCK = 50_000  # rows that the judge reads at a time
-NARROW = 3e8  # rows times columns times scores up to which the reference goes to all digits
+NARROW = 1e7  # rows times columns times scores up to which the reference goes to all digits
 FINEST = 1e-10  # where the reference stops beyond
 PATIENCE = 120.0  # seconds that it may take there
 
