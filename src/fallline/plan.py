@@ -122,7 +122,7 @@ class Plan:
     def chance(self, objective: Any) -> bool:
         """Whether another seed is another run on `objective`; the solver draws rows only where it does not take all."""
         if self.automatic:
-            return solver_for(objective).sampler.rows < objective.n
+            return solver_for(objective).chance(objective.n)
         return self.variant != "batch" and part(ORDERS, str(self.sampler), "sampler").__class__ is not InOrder
 
     def updates(self, n: int) -> int:

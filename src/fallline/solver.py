@@ -11,6 +11,7 @@ from threadpoolctl import ThreadpoolController
 from fallline.descent import Run, descend
 from fallline.executors import terms
 from fallline.executors.certificate import Bound, bound_of
+from fallline.executors.dual_first import WAYS, DualFirst
 from fallline.executors.newton import lasso_of
 from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
@@ -19,7 +20,7 @@ from fallline.losses import LogLoss, Softmax
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
 from fallline.rows import CSR
-from fallline.samplers import Sketch
+from fallline.samplers import Shuffled, Sketch
 from fallline.schedules import Constant
 from fallline.steps import Plain
 from fallline.stops import AnyOf, Excess, Separable, Updates
@@ -41,8 +42,12 @@ class Solver(NamedTuple):
     """Who walks, and on which rows."""
 
     advance: Any
-    sampler: Sketch
-    text: str
+    sampler: Any
+    text: str  # the way taken; empty where only the walk tells
+
+    def chance(self, n: int) -> bool:
+        """Whether another seed is another walk of n rows: some are drawn, or all in a drawn order."""
+        return isinstance(self.sampler, Shuffled) or bool(self.sampler.rows < n)
 
 
 def solve(
@@ -71,7 +76,7 @@ def solve(
         run = walked(
             objective, solver, AnyOf((*stop_of(objective, tol), *(() if budget is None else (budget,)))), start, gauges
         )
-        run.trace.about["solver"] = solver.text
+        run.trace.about["solver"] = solver.text or solver.advance.way(run.state)
         if certify:
             bound = certified(objective, solver, run)
             run.trace.about.update(bound=bound.value, proof=bound.proof)
@@ -119,16 +124,18 @@ def solver_for(objective: Any, seed: int = 0) -> Solver:
     n, size, sparse = objective.n, objective.size, isinstance(objective.model.rows, CSR)
     rows = max(min(max(SKETCHED * size, FEWEST), MOST), LEAST * size)
     rows = n if 2 * rows > n or sparse else rows
-    if not objective.loss.smooth():
-        return Solver(Rounded(), Sketch(rows, seed=seed), "Newton steps on the loss rounded at its corners")
     exact = n * size**2 <= AFFORDABLE
     narrow = size <= NARROW or (lasso_of(objective) > 0.0 and size <= WIDEST)
+    smooth = objective.loss.smooth()
+    if sparse and objective.scores == 1 and not (narrow and exact):
+        return Solver(DualFirst(Truncated() if smooth else Rounded()), DualFirst().sampler(n, seed), "")
+    if not smooth:
+        return Solver(Rounded(), Sketch(rows, seed=seed), WAYS[Rounded])
     if narrow and (exact or not sparse):
         text = "exact Newton steps" if rows >= n else f"curvature sketched from {rows:,} rows"
         return Solver(Sketched(), Sketch(rows, seed=seed), text)
     rows = min(n, max(STAND_IN * (objective.model.d + 1), MOST // 10))
-    text = "Newton steps by conjugate gradients"
-    return Solver(Truncated(), Sketch(rows, growth=1, seed=seed), text)
+    return Solver(Truncated(), Sketch(rows, growth=1, seed=seed), WAYS[Truncated])
 
 
 def stop_of(objective: Any, tol: float) -> tuple[Any, ...]:

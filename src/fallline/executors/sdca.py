@@ -9,17 +9,26 @@ from fallline.errors import InputError
 from fallline.executors import terms
 from fallline.executors.passing import walk_of, walked
 from fallline.executors.smoothness import LARGEST_CURVATURE, ridge, squared_lengths
+from fallline.kernels import dual as kernels
 from fallline.kernels.conjugates import DUALS
-from fallline.kernels.dual import GAP, LOSS, Dual, dual_ascent
+from fallline.kernels.dual import GAP, LOSS, SMOOTH, Dual, dual_ascent
+from fallline.kernels.passes import conjugates
+from fallline.kernels.penalty import cost_of
+from fallline.objectives.passes import height_at_zero, pieces
+from fallline.rows import CSR
 from fallline.samplers import Shuffled
 
 Array = np.ndarray[Any, Any]
 
 
-FOLLOWS = (
-    10.0  # how many times less the intercept is held by its centre than by the rows: 1/11 of its error stays a pass
-)
-PART = 0.25  # of the columns' lift is the intercept's at least, whatever their means; rows are solved that much slower
+SLACK = (
+    3.0,
+    100.0,
+)  # least and most: times less is the intercept held by its centre than by the rows; 1/4, 1/101 of its error stays
+SHARE = 128  # rows that raise that by one: the last rows of a pass leave the intercept unsteady by as much as each may lift it
+STRIDES = (64, 16, 4)  # one row in so many, tried in turn, bears what the duals' sum is off
+BORNE = 0.1  # of their duals at most; else all rows do
+PART = 0.25  # of the columns' lift is the intercept's at least where tables are dense and have means; rows are that much slower
 
 
 class SDCA(NamedTuple):
@@ -62,12 +71,9 @@ class SDCA(NamedTuple):
             raise InputError("SDCA starts from zero coefficients, and the start given has others: leave start out.")
         centre = w[-1] if objective.intercept else 0.0
         lengths = objective.model.weights * squared_lengths(objective.model.rows) / (objective.n * ridge(objective))
-        return (
-            np.zeros(objective.n),
-            np.zeros(objective.penalised),
-            np.array([np.inf, objective.value(w), centre, 0.0]),
-            lengths,
-        )
+        height = objective.value(w) if w.any() else height_at_zero(objective)
+        v = np.zeros(0 if type(objective.penalty) in SMOOTH else objective.penalised)
+        return np.zeros(objective.n), v, np.array([np.inf, height, centre, 0.0]), lengths
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -79,11 +85,48 @@ class SDCA(NamedTuple):
         walk = walk_of(state, segment, schedule, average, every)
         dual = Dual(DUALS[type(objective.loss)](*objective.loss), ridge(objective), lift(objective, walk.memory[3]))
         dual_ascent(objective.model, objective.penalty, dual, walk)
+        u, v, numbers, _ = walk.memory
+        numbers[[GAP, LOSS]] = gap_and_height(objective, dual.part, walk.w, u, v if len(v) else walk.w)
         return walked(walk, state)
+
+
+def gap_and_height(objective: Any, dual: Any, w: Array, u: Array, v: Array) -> tuple[float, float]:
+    """F(w) less the dual objective at u, which F is nowhere below (Fenchel 1949), and F(w); a pass. v: Σ weight·u·x/(λ·n)."""
+    model, n, many, strength = objective.model, objective.n, objective.penalised, ridge(objective)
+    fair = level(u, model.weights) if objective.intercept else u
+    change = fair - u
+
+    def piece(first: int, last: int, out: Array) -> None:
+        kernels.sight(model, first, last, w, change, out)
+
+    sums = pieces(objective, piece, many + 1, None) / n
+    settled = objective.prox(v[:many] + sums[:-1] / strength, 1.0 / strength)
+    low = -(conjugates(dual, model.y, model.weights, fair) + float((model.weights * fair) @ model.offset)) / n
+    height = float(sums[-1]) + float(cost_of(objective.penalty, w, many))
+    return height - (low - 0.5 * strength * float(settled @ settled)), height
+
+
+def level(u: Array, weights: Array) -> Array:
+    """u with duals of the heavier sign scaled down until Σ weight·u = 0, as a free intercept demands.
+
+    As few rows as can bear it, evenly over the table, lose at most a tenth: each that changes has to be read.
+    """
+    parts = np.maximum(weights * u, 0.0), np.maximum(-weights * u, 0.0)
+    up, down = float(parts[0].sum()), float(parts[1].sum())
+    heavy, tilt = parts[int(down > up)], abs(up - down)
+    stride = next((k for k in STRIDES if tilt <= BORNE * float(heavy[::k].sum())), 1)
+    fair, whole = u.copy(), float(heavy[::stride].sum())
+    fair[::stride] = np.where(heavy[::stride] > 0.0, (1.0 - tilt / whole if whole else 1.0) * u[::stride], u[::stride])
+    return fair
 
 
 def lift(objective: Any, lengths: Array) -> float:
     """How much the intercept rises by a unit of the dual of a row of weight one; 0 without one."""
-    curvature = LARGEST_CURVATURE.get(type(objective.loss), np.inf)
-    rise = max(FOLLOWS / (curvature * objective.n), PART * float(lengths.mean())) or 1.0
-    return float(objective.intercept * rise)
+    means = 0.0 if isinstance(objective.model.rows, CSR) else PART * float(lengths.mean())
+    slack = min(max(objective.n / SHARE, SLACK[0]), SLACK[1])
+    return float(objective.intercept * max(slack / (bend(objective) * objective.n), means))
+
+
+def bend(objective: Any) -> float:
+    """The loss's largest second derivative; with corners, that of a slope that turns by one over the targets' deviation."""
+    return LARGEST_CURVATURE.get(type(objective.loss)) or 1.0 / (float(np.std(objective.model.y)) or 1.0)

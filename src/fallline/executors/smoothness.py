@@ -10,6 +10,7 @@ import numpy as np
 
 from fallline.errors import InputError
 from fallline.executors.terms import rows_of_a_model
+from fallline.kernels import entries
 from fallline.losses import (
     Huber,
     LogLoss,
@@ -19,7 +20,6 @@ from fallline.losses import (
     SquaredError,
     SquaredHinge,
 )
-from fallline.rows import CSR
 
 Array = np.ndarray[Any, Any]
 
@@ -37,10 +37,9 @@ LARGEST_CURVATURE = {
 
 def squared_lengths(rows: Any) -> Array:
     """‖xᵢ‖² of every row, (n,), nothing copied."""
-    if isinstance(rows, CSR):
-        owner = np.repeat(np.arange(len(rows.indptr) - 1), np.diff(rows.indptr))
-        return np.bincount(owner, np.square(rows.data, dtype=float), minlength=len(rows.indptr) - 1)
-    return np.einsum("ij,ij->i", rows.X, rows.X, dtype=float)
+    out = np.empty(rows.shape()[0])
+    entries.squared_lengths(rows, out)
+    return out
 
 
 def row_smoothness(objective: Any, name: str) -> Array:

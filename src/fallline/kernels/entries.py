@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fallline.kernels.bridge import stands_for
+from fallline.kernels.bridge import compiled, stands_for
 from fallline.rows import CSR, Dense
 
 
@@ -34,3 +34,14 @@ stands_for(places)(lambda rows, i: PLACES[rows.instance_class])
 stands_for(column)(lambda rows, place: COLUMN[rows.instance_class])
 stands_for(number)(lambda rows, i, place: NUMBER[rows.instance_class])
 stands_for(full)(lambda rows: FULL[rows.instance_class])
+
+
+@compiled
+def squared_lengths(rows: Any, out: Any) -> None:
+    """out ← ‖xᵢ‖² of every row, summed in float64."""
+    for i in range(out.shape[0]):
+        total = 0.0
+        for place in places(rows, i):
+            x = 1.0 * number(rows, i, place)
+            total += x * x
+        out[i] = total

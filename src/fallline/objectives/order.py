@@ -32,7 +32,8 @@ def ordered(objective: Any) -> bool:
     """
     whole, y = table_whole(objective), objective.model.y
     sparse = isinstance(objective.model.rows, CSR)
-    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), (objective.model.d, DIRECTIONS)) if sparse else None
+    coin = np.array([-1.0, 1.0], dtype=np.float32)
+    signs = np.random.default_rng(0).choice(coin, (objective.model.d, DIRECTIONS)) if sparse else None
     means, within = [], []
     for first in np.linspace(0, objective.n - RUN, RUNS).astype(int).tolist():
         part = whole[first : first + RUN]
