@@ -216,7 +216,7 @@ def test_a_method_that_cannot_honour_a_setting_is_refused_before_the_work():
     assert not [call for call in calls if call[2].startswith(("batch", "stochastic", "mini-batch"))]
 
 
-def test_the_automatic_solver_alone_is_a_comparison_with_the_usual_tools():
+def test_the_automatic_solver_alone_is_a_comparison_with_the_usual_tools(tmp_path):
     found = compare((X, TARGETS["numbers"]), steps="auto", amount=9)
     (own,) = found.entries
     assert own.final
@@ -224,6 +224,8 @@ def test_the_automatic_solver_alone_is_a_comparison_with_the_usual_tools():
     assert own.excess[0] < 1e-9
     assert own.excess[0] <= own.bound[0] + 1e-12
     assert "by itself" in " ".join(found.verdict.sentences)
+    assert found.bowl.names[0].startswith("column")
+    assert "The automatic solver" in (found.save(tmp_path / "out") / "report.html").read_text("utf-8")
 
 
 def test_a_sketch_is_drawn_anew_for_each_seed_and_steps_beyond_the_budget_do_not_count():

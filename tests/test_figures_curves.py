@@ -239,3 +239,45 @@ def test_a_time_axis_is_straight_unless_that_would_hide_the_start():
 )  # fmt: skip
 def test_numbers_in_words_have_three_digits_and_a_unit(found, expected):
     assert found == expected
+
+
+def solved(losses, answers=1, **about):
+    """A solver's run: its estimate of the excess is finite from its first answer on."""
+    trace = a_walk(losses, name="automatic", variant="automatic", rate=None, **about)
+    trace.columns["excess"] = [np.inf] * answers + [0.1] * (len(losses) - answers)
+    return trace
+
+
+def test_a_solvers_curve_begins_at_its_first_useful_answer():
+    facts = curves_of({"automatic": [solved([3.0, 1.5, 1.0002])], "batch": [halving()]}, y="excess")
+    own, other = facts.bands
+    assert own.times["visits"].tolist() == [100, 200]
+    assert own.middle[0] == pytest.approx(0.25)
+    assert other.times["visits"][0] == 0
+    figure = draw_curves(facts)
+    (line,) = [trace for trace in figure.data if trace.name == "automatic"]
+    assert (line.mode, line.marker.symbol) == ("lines+markers", "star")
+    assert min(line.x) == 100
+    assert "from its first answer on" in figure.layout.meta["how"]
+
+
+def test_a_solver_that_had_no_answer_is_not_drawn():
+    facts = curves_of({"automatic": [solved([3.0])], "batch": [halving()]}, y="excess")
+    assert [band.name for band in facts.bands] == ["batch"]
+    with pytest.raises(ValueError, match="no traces"):
+        curves_of({"automatic": [solved([3.0])]})
+
+
+def test_an_exact_answer_stands_at_the_edge_and_leaves_the_others_room():
+    facts = curves_of({"automatic": [solved([3.0, 1.0])], "batch": [halving(7)]}, y="excess")
+    assert 1e-6 < facts.bottom < 1e-4
+    (line,) = [trace for trace in draw_curves(facts).data if trace.name == "automatic"]
+    assert line.y[0] == pytest.approx(facts.bottom, rel=1e-3)
+    assert facts.bands[0].middle.tolist() == [pytest.approx(1e-8)]  # what is drawn at the edge is known as it is
+
+
+def test_solvers_that_stop_at_unlike_steps_are_held_where_they_ended():
+    runs = [solved([3.0, 1.5, 1.02]), solved([3.0, 1.5, 1.2, 1.01, 1.002])]
+    (band,) = curves_of({"automatic": runs}, y="excess").bands
+    assert band.looks == 4
+    assert band.middle[-1] == pytest.approx((0.01 + 0.001) / 2)

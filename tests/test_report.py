@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fallline.bowl import Bowl, Panel
 from fallline.figures import draw_fan, fan_of
 from fallline.figures.style import plotly_code
 from fallline.objectives import Function
@@ -174,6 +175,26 @@ def test_where_settings_were_run_again_on_fresh_seeds_the_verdicts_picture_shows
         "batch · rate 0.9", "batch · rate 0.1",
     ]  # fmt: skip
     assert "median" not in pictures["curve-0"].how
+
+
+def test_the_automatic_solver_is_explained_in_words_and_one_picture(tmp_path):
+    x = np.linspace(-1.0, 1.0, 9)
+    heights = x[:, None] ** 2 + 4.0 * x**2
+    panel = Panel(x, x, heights, np.array([[0.9, 0.4], [0.0, 0.0]]), True, 4.0)
+    bowl = Bowl((WICKED, "size"), panel, panel, (0.01, 0.1, 1.0), 0.9, float("nan"), False, 100, 100, 100)
+    own = {"name": "automatic", "variant": "automatic", "rate": None, "seeds": [0], "excess": [1e-5], "visits_to_1pct": [200],
+           "seconds_to_1pct": [0.01], "seconds_to_1e-4": [0.02], "estimate": [8e-6], "bound": [2e-5], "diverged": 0,
+           "solver": "exact Newton steps", "reasons": [WICKED]}  # fmt: skip
+    entries = [own, *summary()["entries"]]
+    path = write_report(summary(entries=entries), traces(), [], tmp_path / "solved.html", bowl=bowl)
+    page = path.read_text(encoding="utf-8").replace(plotly_code(), "")
+    for words in ("round bowl", "exact Newton steps", "takes none", "by its own estimate", "at most 0.002 %"):
+        assert words in page
+    assert 'data-figure="bowl"' in page
+    assert WICKED not in page
+    assert "The automatic solver" not in write_report(summary(), traces(), [], tmp_path / "none.html").read_text(
+        "utf-8"
+    )
 
 
 def test_an_empty_summary_still_makes_a_page(tmp_path):

@@ -18,6 +18,7 @@ from fallline.schedules import Cosine
 from fallline.steps import Adam
 from fallline.stops import Epochs
 from fallline.trace import COLUMNS, PATH_LIMIT, Trace
+from walks import halving
 
 CHANCE = np.random.default_rng(6)
 X = CHANCE.normal(size=(10, 2))
@@ -235,3 +236,14 @@ def test_loading_names_a_file_that_is_not_there(tmp_path):
         Trace.load(tmp_path / "missing.npz")
     with pytest.raises(InputError, match="is not a trace"):
         Trace.load(tmp_path)
+
+
+def test_the_looks_between_two_are_a_trace_of_their_own():
+    trace = halving(11, path=np.arange(22.0).reshape(11, 2))
+    part = trace.between(3, 7)
+    for name in trace.columns:
+        assert part[name].tolist() == trace[name][3:7].tolist()
+    np.testing.assert_array_equal(part.path, trace.path[3:7])
+    assert part.about == trace.about
+    assert len(trace) == 11
+    assert trace.between(10)["t"].tolist() == [10]

@@ -83,7 +83,7 @@ def surface_of(
     centre = _lowest_point(walks) if best is None else np.asarray(best, float)
     sane = [trace.path[keep] for trace, keep in zip(walks, kept, strict=True) if not _ran_away(trace)]
     cloud = np.concatenate(sane or [trace.path[:1] for trace in walks]) - centre
-    labels = parameter_names(walks[0], size)
+    labels = parameter_names(walks[0].about.get("columns") or [], size)
     kind, names, basis, origin = _frame(cloud, centre, labels, choose)
     flat = [(trace.path[keep] - origin) @ basis.T for trace, keep in zip(walks, kept, strict=True)]
     anchor = (centre - origin) @ basis.T
@@ -115,9 +115,9 @@ def surface_of(
     )
 
 
-def parameter_names(trace: Trace, size: int) -> list[str]:
+def parameter_names(columns: Sequence[Any], size: int) -> list[str]:
     """A name for each of w: the columns, then the intercepts; class by class where there are several."""
-    columns = [str(name) for name in trace.about.get("columns") or []]
+    columns = [str(name) for name in columns]
     if columns and size in (len(columns), len(columns) + 1):
         return [*columns, "intercept"][:size]
     if columns and size % len(columns) in (0, size // (len(columns) + 1)) and size > len(columns):

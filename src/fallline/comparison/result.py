@@ -35,6 +35,7 @@ class Comparison:
     plan: dict[str, Any]  # what repeats it
     command: str
     surfaces: Sequence[Any] = field(default=(), repr=False)
+    bowl: Any = field(default=None, repr=False)  # what sketched curvature does here (see fallline.bowl)
 
     def __repr__(self) -> str:
         return f"Comparison({self.data.source}: {self.verdict.headline})"
@@ -126,7 +127,7 @@ class Comparison:
                 trace.save(room / "runs" / f"{number:03d}.npz")
             (room / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", "utf-8")
             (room / "plan.toml").write_text(summary["plan"], "utf-8")
-            write_report(summary, self.traces, list(self.surfaces), room / "report.html", self._fans())
+            write_report(summary, self.traces, list(self.surfaces), room / "report.html", self._fans(), self.bowl)
             _put(room, folder.resolve())
         except OSError as error:
             raise InputError(
@@ -202,6 +203,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "bound": entry.bound,
         "median_excess": median(entry.excess),
         "diverged": entry.diverged,
+        "solver": entry.traces[0].about.get("solver"),
         "reasons": sorted({trace.about["reason"] for trace in entry.traces}),
         "plan": plan.as_dict(),
     }

@@ -136,6 +136,7 @@ def _compared(
         plan={"data": where, "study": replace(study, loss=loss, amount=plans[0].amount).as_dict()},
         command=command,
         surfaces=_surfaces(objective, [e for e in entries if e.final], study, optimum.w),
+        bowl=_bowl(objective, optimum.w, table, limits.condition) if any(e.plan.automatic for e in entries) else None,
     )
 
 
@@ -209,10 +210,15 @@ def _check_plane(study: Study, table: Dataset, objective: Any) -> None:
     """Refuse a plane over what is no parameter before the work, not after."""
     from fallline.plane import parameter_names
 
-    trace = Trace(objective.n)
-    trace.about = {"columns": list(table.columns)}
     for name in study.plane or ():
-        known(name, parameter_names(trace, objective.size), "parameter")
+        known(name, parameter_names(table.columns, objective.size), "parameter")
+
+
+def _bowl(objective: Any, best: Any, table: Dataset, condition: float) -> Any:
+    from fallline.comparison.bowl import bowl_of
+    from fallline.plane import parameter_names
+
+    return bowl_of(objective, best, parameter_names(table.columns, objective.size), condition)
 
 
 def _surfaces(objective: Any, finals: list[Entry], study: Study, best: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """Figures, each usable alone: `X_of(traces…)` gathers the facts, `draw_X(facts)` draws them with Plotly."""
 
+from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
 from fallline.figures.race import draw_race, race_of
@@ -10,6 +11,7 @@ __all__ = [
     "batch_sweep_of",
     "curves_of",
     "draw_batch_sweep",
+    "draw_bowl",
     "draw_curves",
     "draw_fan",
     "draw_history",

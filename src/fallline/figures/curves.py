@@ -290,7 +290,7 @@ def _draw_band(figure: go.Figure, facts: CurveFacts, k: int, line: _Line, x: lis
             x=x + x[::-1], y=high + low[::-1], mode="lines", fill="toself", line={"width": 0}, hoverinfo="skip",
             fillcolor=style.veil(ink, style.BAND), showlegend=False, meta={"curve": k, "part": "band"},
         )  # fmt: skip
-    y = line.along(np.clip(band.middle, facts.bottom, BEYOND))
+    y = line.along(np.clip(band.middle, facts.bottom * axes.INSIDE if facts.y == "excess" else -BEYOND, BEYOND))
     if line.left:
         y[-1] = facts.top
     height = "%{y:.3g}" if facts.y == "loss" else "%{y:.3~p} above the optimum"
@@ -298,6 +298,7 @@ def _draw_band(figure: go.Figure, facts: CurveFacts, k: int, line: _Line, x: lis
         x=x, y=y, mode="lines+markers" if band.solver else "lines", name=style.plain(band.name), showlegend=not line.left,
         meta={"curve": k, "part": "line"}, line={"color": ink, "width": 2.2, "dash": style.look(band.variant).dash},
         marker={"symbol": style.look(band.variant).symbol, "size": 10 if band.solver else 0, "color": ink},
+        cliponaxis=not band.solver,
         hovertemplate=f"{style.plain(band.name)}<br>{height} at %{{x:,.4~g}}<extra></extra>",
     )  # fmt: skip
 

@@ -61,7 +61,7 @@
       if (chosen.axis.tickmode === "auto") { delete layout.xaxis.tickvals; delete layout.xaxis.ticktext; }
     }
     if (meta.play && div.dataset.step) walkedTo(figure, data, Number(div.dataset.step));
-    if (narrow) narrowed(layout, data);
+    if (narrow) narrowed(layout, data, meta, width);
     if (touch.matches) layout.dragmode = layout.scene ? layout.dragmode : false;
     const config = { responsive: !printing, displaylogo: false, displayModeBar: touch.matches ? false : "hover",
                      modeBarButtons: [layout.scene ? ["toImage", "orbitRotation", "pan3d", "resetCameraDefault3d"]
@@ -82,7 +82,13 @@
   };
 
   // On a phone names do not fit at the ends of lines: a legend below takes their place.
-  const narrowed = (layout, data) => {
+  const narrowed = (layout, data, meta, width) => {
+    if (meta.stack) { // two panels, one above the other
+      const [upper, lower] = [[0.57, 1], [0, 0.43]];
+      for (const [side, domain] of [["xaxis", [0, 1]], ["xaxis2", [0, 1]], ["yaxis", upper], ["yaxis2", lower]])
+        layout[side] = { ...layout[side], domain };
+      layout.height = 2 * width + 60;
+    }
     if (layout.scene) {
       const { eye, ...camera } = layout.scene.camera;
       const far = Object.fromEntries(Object.entries(eye).map(([k, v]) => [k, v * 1.45]));

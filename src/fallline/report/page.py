@@ -6,11 +6,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fallline.figures import style
+from fallline.bowl import Bowl
+from fallline.figures import draw_bowl, style
 from fallline.files import write_whole
 from fallline.plane import Surface
 from fallline.report import sections
-from fallline.report.pictures import Picture, pictures_of
+from fallline.report.pictures import Picture, picture_of, pictures_of
 from fallline.report.sections import text
 from fallline.trace import Trace
 
@@ -24,16 +25,18 @@ def write_report(
     surfaces: Sequence[Surface],
     path: Path | str,
     extra_figures: Sequence[tuple[str, Any]] = (),
+    bowl: Bowl | None = None,
 ) -> Path:
     """Write the report of a comparison to `path`, at one stroke.
 
     summary: what the comparison found, as in summary.json; missing parts are left out. extra_figures: further sections,
-    (heading, Plotly figure drawn for light paper with the colours of figures/style.py). Plotly itself is 4.8 MB of the
+    (heading, Plotly figure drawn for light paper with the colours of figures/style.py). bowl: what sketched curvature does to
+    this table. Plotly itself is 4.8 MB of the
     file; the rest stays under 3 MB, with fewer points a curve where there are very many curves.
     """
     plotly = style.plotly_code()
     for shown in SHOWN:
-        rest = page(summary, traces, surfaces, extra_figures, shown)
+        rest = page(summary, traces, surfaces, extra_figures, bowl, shown)
         if len(rest.encode()) <= LIMIT:
             break
     return write_whole(path, rest.replace(PLOTLY_GOES_HERE, plotly, 1))
@@ -47,10 +50,12 @@ def page(
     traces: Sequence[Trace],
     surfaces: Sequence[Surface],
     extra: Sequence[tuple[str, Any]],
+    bowl: Bowl | None,
     shown: int,
 ) -> str:
     """The page without Plotly's own code."""
     pictures = pictures_of(traces, surfaces, summary, extra, shown)
+    pictures += [picture_of("bowl", draw_bowl(bowl))] if bowl else []
     by_key = {found.key: found for found in pictures}
     data = {
         "figures": {found.key: found.figure for found in pictures},
@@ -135,6 +140,12 @@ def _details(summary: Mapping[str, Any], by_key: Mapping[str, Picture], extra: S
         for k, (heading, _) in enumerate(extra)
     )
     parts = [
+        (
+            "solver",
+            "The automatic solver",
+            "why it needs no rate, and how it knows how near it is",
+            sections.automatic(summary, drawn("bowl")),
+        ),
         ("curves", "Every curve", "loss and excess loss of each variant, at every rate", drawn("curve-")),
         ("surface", "The cost surface", "the paths on it, from above and to be turned", surfaces),
         ("rates", "Learning rates", "what each leaves at the end, and where it becomes unstable", drawn("rates")),

@@ -101,10 +101,11 @@ def pictures_of(
         race = figures.race_of([one for one in entries if one.get("final")] or entries, summary["baselines"])
         drawn += [("race", figures.draw_race(race))] if race.runners else []
     drawn += [(f"extra-{k}", figure) for k, (_, figure) in enumerate(extra)]
-    return [_picture(key, figure) for key, figure in drawn]
+    return [picture_of(key, figure) for key, figure in drawn]
 
 
-def _picture(key: str, figure: Any) -> Picture:
+def picture_of(key: str, figure: Any) -> Picture:
+    """A Plotly figure as what the page draws it from."""
     content = thin(figure.to_plotly_json())
     layout = {name: value for name, value in content["layout"].items() if name not in DEEP}
     meta = layout.get("meta") or {}

@@ -199,6 +199,33 @@ def inferred(summary: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+WHY = (
+    "It goes down without a rate. A slope says which way is down, not how far; and in a valley that is longer than it is wide it "
+    "points across, so plain steps zig-zag. The curvature, which is how fast the slope changes in each direction, says the rest. "
+    "It is a mean over rows, so a sample of them (the sketch) tells it nearly as well as all do; in coordinates stretched by it "
+    "the valley is a round bowl, where the slope points at the bottom and a step of length 1 gets about there. What one "
+    "more step would still gain is its estimate of how far it is from the optimum, and when that is small it stops."
+)
+
+
+def automatic(summary: Mapping[str, Any], picture: str) -> str:
+    """What the automatic solver does, in words and a picture, and what it did here."""
+    own = next((entry for entry in summary.get("entries") or [] if entry.get("estimate")), None)
+    if own is None:
+        return ""
+    rows = [
+        ("its way", own.get("solver")),
+        ("why it ended", "; ".join(own.get("reasons") or [])),
+        ("above the optimum, by its own estimate", words.percent(_middle(own["estimate"]))),
+        ("proven to be at most", words.percent(max(map(_one, own["bound"]))) if own.get("bound") else None),
+        ("in truth", words.percent(_middle(own.get("excess")))),
+    ]
+    cells = [[name, text(value)] for name, value in rows if value and value != "∞ %"]
+    many = len(own.get("seeds") or [])
+    over = f" (medians over {many} sketches, the largest bound)" if many > 1 else ""
+    return f"<p>{text(WHY)}</p>{picture}{table(['what', 'here'], cells, f'What it did here{over}')}"
+
+
 def baselines(summary: Mapping[str, Any]) -> str:
     """What one would otherwise use."""
     rows = [
