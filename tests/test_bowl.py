@@ -12,6 +12,7 @@ from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, LogLoss, SquaredEr
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.penalties import L1, L2, ElasticNet
 from fallline.reference import optimum_of
+from fallline.solver import solve
 
 n, d = 300, 4
 chance = np.random.default_rng(0)
@@ -107,6 +108,15 @@ def test_sparse_rows_have_the_same_bowl_as_dense():
     holed = np.where(np.abs(X) < 0.3, 0.0, X)
     dense, sparse = (bowl(Linear(rows, y, LogLoss(), L2(1e-3))) for rows in (holed, sp.csr_array(holed)))
     np.testing.assert_allclose(dense.valley.heights, sparse.valley.heights, rtol=1e-4, atol=1e-9)
+
+
+def test_a_wide_sparse_table_that_is_not_sketched_has_a_bowl_of_all_rows():
+    rows = sp.random_array((3000, 1500), density=0.004, rng=np.random.default_rng(5), format="csr")
+    y = np.where(rows[:, :40].sum(axis=1) > 0.05, 1.0, -1.0)
+    objective = Linear(rows, y, LogLoss(), L2(1e-3))
+    found = bowl_of(objective, solve(objective, 1e-6).w, [f"x{j}" for j in range(1501)])
+    assert found.sketched == found.n == 3000
+    assert found.bowl.arrived
 
 
 def test_where_fewer_than_two_coefficients_matter_there_is_no_bowl():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import click
@@ -202,6 +203,24 @@ def test_a_plan_may_be_repeated_on_other_data(table):
     result = call(other, "--plan", table.parent / "first" / "plan.toml", "-o", table.parent / "again")
     assert result.exit_code == 0
     assert "other.csv: 60 rows" in result.stdout
+
+
+def test_a_plan_is_not_repeated_on_data_that_have_changed(table):
+    first, again = table.parent / "first", table.parent / "again"
+    call(table, "-o", first, *QUICK)
+    digits = tomllib.loads((first / "plan.toml").read_text("utf-8"))["data"]["fingerprint"]
+    table.write_text(table.read_text().replace("u,", "v,", 1))
+    result = call("--plan", first / "plan.toml", "-o", again)
+    assert result.exit_code == 2
+    assert f"t.csv is not what it was when the plan was written (fingerprint {digits} then" in result.stderr
+    assert not again.exists()
+    assert call(table, "--plan", first / "plan.toml", "-o", again).exit_code == 0  # named on purpose
+
+
+def test_a_target_that_a_loss_refuses_is_named_by_its_column(table):
+    result = call(table, "--loss", "gamma", "-o", table.parent / "out")
+    assert result.exit_code == 2
+    assert re.search(r'"y" in row \d+ is -?[\d.]+, for which Gamma is not defined', result.stderr)
 
 
 def test_a_plan_of_arrays_asks_for_data(tmp_path):

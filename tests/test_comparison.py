@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 
 import fallline
 from fallline import Plan, Study, Trace, compare, load
+from fallline.data import fingerprint_of
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE, REGRESSION
 from fallline.steps import STEPS
@@ -137,8 +139,7 @@ def test_every_loss_is_compared_and_written_without_a_number_that_is_none(loss, 
     assert len(own["estimate"]) == len(own["seeds"])
     proven = [(bound, excess) for bound, excess in zip(own["bound"], own["excess"], strict=False) if bound is not None]
     assert all(excess <= bound + 1e-9 for bound, excess in proven)
-    if own["bound"]:
-        assert bool(proven) == (loss not in MULTICLASS)
+    assert bool(proven) == bool(own["bound"])
 
 
 def test_losses_of_amounts_keep_the_targets_unit():
@@ -291,6 +292,19 @@ def test_a_comparison_is_run_again_from_its_plan(found, tmp_path):
     assert study.amount == 4
     assert study.loss == "squared_error"
     same(found, compare((X, TARGETS["numbers"]), study=study))
+
+
+def test_a_fingerprint_changes_with_any_number_weight_or_name():
+    table = load((X, TARGETS["numbers"]))
+    other, y = X.copy(), TARGETS["numbers"].copy()
+    other[7, 1] += 1e-9
+    y[3] += 1e-9
+    tables = [load((other, TARGETS["numbers"])), load((X, y)), replace(table, target="z"), load((sp.csr_array(X), y))]
+    found = [fingerprint_of(table), fingerprint_of(table, np.ones(n)), *map(fingerprint_of, tables)]
+    assert len(set(found)) == len(found)
+    assert fingerprint_of(load((X.copy(), TARGETS["numbers"]))) == found[0]
+    with pytest.raises(InputError, match="not what it was when the plan was written"):
+        compare((X, y), fingerprint=found[0], **QUICK)
 
 
 def test_saved_traces_are_those_of_the_runs(found, tmp_path):

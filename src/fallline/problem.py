@@ -6,9 +6,10 @@ import numpy as np
 
 from fallline.data import Dataset, load
 from fallline.errors import InputError
-from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE
+from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE
+from fallline.objectives.linear import refuse_targets
 from fallline.penalties import L1, L2, ElasticNet
-from fallline.plan import objective_of
+from fallline.plan import objective_of, part
 
 LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
 LAYOUT = ("header", "delimiter", "encoding", "quote", "missing")  # of load's options, those that say how to read a file
@@ -73,6 +74,8 @@ def objective_on(table: Dataset, weights: Any, loss: str, charges: Any) -> Any:
                          "or --task binary or multiclass.")  # fmt: skip
     y = np.where(table.y > 0, 1.0, 0.0) if table.task == "binary" and name in MULTICLASS else table.y
     classes = max(2, len(table.classes))
+    if name in LOSSES:
+        refuse_targets(part(LOSSES, loss, "loss"), y, f'"{table.target}"')
     return objective_of(table.X, y, loss, charges.penalty, charges.alpha, charges.l1_ratio, classes, weights=weights)
 
 

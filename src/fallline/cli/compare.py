@@ -128,6 +128,8 @@ def _planned(path: str, data: str | None) -> tuple[Any, Any, dict[str, Any], Any
         raise InputError(f"{path} is of a comparison on arrays in memory: name the data beside --plan.")
     where.pop("arrays", None)
     source = where.pop("source", None)
+    if data is not None:  # named on purpose: other data may be other data
+        where.pop("fingerprint", None)
     return data or source, where.pop("target", None), where, study
 
 

@@ -60,7 +60,7 @@ def bowl_of(objective: Any, best: Array, names: Sequence[str], condition: float 
     drop = HEIGHT * (objective.value(objective.start()) - objective.value(best))
     if not drop > 0.0:
         return None
-    wanted = solver_for(objective).sampler.rows
+    wanted = getattr(solver_for(objective).sampler, "rows", objective.n)  # dual ascent sketches nothing: all rows then
     few = chance.choice(surface.n, min(wanted, surface.n), replace=False)
     H, sketch = (
         hessian(some, bottom) for some in (surface, surface if wanted >= objective.n else subset(surface, few))

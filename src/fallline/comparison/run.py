@@ -14,10 +14,11 @@ from fallline.comparison.result import Comparison
 from fallline.comparison.runner import Progress, Runner
 from fallline.comparison.study import Study
 from fallline.comparison.verdict import verdict_of
-from fallline.data import Dataset, load
+from fallline.data import Dataset, fingerprint_of, load
 from fallline.errors import InputError
 from fallline.losses import POSITIVE, LogLoss, Softmax, SquaredError
 from fallline.objectives.floor import floor_of
+from fallline.objectives.passes import threads_at_most
 from fallline.plan import Plan, known
 from fallline.problem import LOSS_OF, objective_on, strength, suited, weights_in, wording
 from fallline.reference import Limits, Optimum, limits_of, optimum_of
@@ -37,6 +38,7 @@ def compare(
     weights: Any = None,
     progress: Progress | None = None,
     command: str = "",
+    fingerprint: str | None = None,
     **settings: Any,
 ) -> Comparison:
     """Run several settings of gradient descent on one table under one budget, and say who was first.
@@ -45,6 +47,7 @@ def compare(
     weights: how much each row counts, (n,), or the column that says so.
     study: what to compare; or its fields as keywords (variants, steps, rates, batch_sizes, …), beside those of
     `fallline.data.load` (header, drop, task, …). progress: called with (runs done, runs in all, what runs now).
+    fingerprint: that of the data when they were compared before, as plan.toml has it; other data are then refused.
     Raises InputError for anything that cannot be used.
     """
     readable = [
@@ -65,9 +68,15 @@ def compare(
     if isinstance(weights, str | int):
         weights, settings = weights_in(data, weights, settings)
     table = data if isinstance(data, Dataset) else load(data, target, **settings)
+    where["fingerprint"] = now = fingerprint_of(table, weights)
+    if fingerprint not in (None, now):
+        raise InputError(
+            f"{table.source} is not what it was when the plan was written (fingerprint {fingerprint} then, {now} now): name the "
+            "data beside --plan to repeat it on them as they are."
+        )
     # One thread for everyone: descent has one, and threads that wait for each other would time how busy the machine is.
     # A search that looks too far sees infinity and turns back: no warning is due.
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+    with threadpool_limits(1), threads_at_most(1), np.errstate(over="ignore", invalid="ignore"):
         return _compared(table, weights, study, progress or _silent, command, where)
 
 

@@ -2,7 +2,7 @@
 
 from fallline.data.bundled import BUNDLED
 from fallline.data.column import MISSING
-from fallline.data.dataset import BINARY, MULTICLASS, REGRESSION, TASKS, Dataset
+from fallline.data.dataset import BINARY, MULTICLASS, REGRESSION, TASKS, Dataset, fingerprint_of
 from fallline.data.load import load
 
-__all__ = ["BINARY", "BUNDLED", "MISSING", "MULTICLASS", "REGRESSION", "TASKS", "Dataset", "load"]
+__all__ = ["BINARY", "BUNDLED", "MISSING", "MULTICLASS", "REGRESSION", "TASKS", "Dataset", "fingerprint_of", "load"]

@@ -147,13 +147,15 @@ def weights_of(weights: Any, n: int) -> Array:
     return out * (n / out.sum())
 
 
-def refuse_targets(loss: Any, y: Array) -> None:
-    """Raise InputError for the first target that the loss is not defined for."""
+def refuse_targets(loss: Any, y: Array, called: str = "y") -> None:
+    """Raise InputError for the first target that the loss is not defined for. `called`: what the user calls the target."""
     wrong = [value for value in np.unique(y).tolist() if not loss.accepts(value)]
     if wrong:
         row = int(np.flatnonzero(y == wrong[0])[0])
         name = type(loss).__name__
-        raise InputError(f"y in row {row} is {wrong[0]:g}, for which {name} is not defined: {WANTED.get(name, '')}.")
+        raise InputError(
+            f"{called} in row {row} is {wrong[0]:g}, for which {name} is not defined: {WANTED.get(name, '')}."
+        )
 
 
 WANTED = {

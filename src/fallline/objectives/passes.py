@@ -5,8 +5,10 @@ the order of the rows.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +23,7 @@ Array = np.ndarray[Any, Any]
 
 PARTS = 16
 STRIP = 1024  # rows multiplied at once
+_AT_MOST = ContextVar("_AT_MOST", default=PARTS)
 WORTHWHILE = 2_000_000  # entries; below, starting a thread costs more than it saves
 
 
@@ -181,6 +184,16 @@ def cuts_of(objective: Any) -> list[int]:
 
 
 def available() -> int:
-    """Cores that this process may use, at most one a piece."""
+    """Cores that this process may use, at most one a piece and as many as `threads_at_most` leaves."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, PARTS)
+    return min(cores, _AT_MOST.get())
+
+
+@contextmanager
+def threads_at_most(threads: int) -> Iterator[None]:
+    """A context in which a full pass takes no more threads than that: for timings beside something that has one."""
+    token = _AT_MOST.set(threads)
+    try:
+        yield
+    finally:
+        _AT_MOST.reset(token)
