@@ -13,11 +13,15 @@ _HOMES = {
     "Dense": "rows",
     "CSR": "rows",
     "Function": "objectives",
+    "GDClassifier": "estimators",
+    "GDRegressor": "estimators",
     "InputError": "errors",
     "Linear": "objectives",
     "Model": "model",
     "Plan": "plan",
     "Run": "descent",
+    "SGDClassifier": "estimators",
+    "SGDRegressor": "estimators",
     "SoftmaxRegression": "objectives",
     "State": "descent",
     "Study": "comparison",
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from fallline.data.load import load
     from fallline.descent import Run, State, by_hand, descend
     from fallline.errors import InputError
+    from fallline.estimators import GDClassifier, GDRegressor, SGDClassifier, SGDRegressor
     from fallline.executors.compiled import compiled
     from fallline.functions import SURFACES, maximize, minimize
     from fallline.model import Model

@@ -37,7 +37,8 @@ SOLVED = ("tol", "certify")  # the solver alone
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: who steps, on which rows, how far, how long. Parts are written `name` or `name:field=value,field=value`.
+    """One run: who steps, on which rows, how far, how long. Parts are written `name` or `name:field=value,field=value`; in
+    Python a step, a schedule or an average may be the part itself, of any class: such a plan runs, and is no text.
 
     step: "auto", the automatic solver; a step rule; or a method (see fallline.executors), which brings its own steps. None
     elsewhere means what is usual with that step: for a method its own rows and the rate that theory gives, for the solver
@@ -45,14 +46,14 @@ class Plan:
     and a plan that gives it one is refused.
     """
 
-    step: str = AUTO
+    step: Any = AUTO
     variant: str | None = None
     batch_size: int | None = None
     sampler: str | None = None
     rate: float | None = None
-    schedule: str | None = None
+    schedule: Any = None
     warmup: int = 0  # steps
-    average: str | None = None
+    average: Any = None
     clip_norm: float | None = None
     clip_value: float | None = None
     tol: float | None = None
@@ -64,7 +65,8 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse what cannot be run, and fill in what is usual; the parts are read when it runs."""
         known(self.budget, BUDGETS, "budget")
-        known(self._way, (AUTO, *WAYS), "step")
+        if isinstance(self.step, str):
+            known(self._way, (AUTO, *WAYS), "step")
         for name, value in (self._solvers() if self.automatic else self._usual()).items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -75,12 +77,12 @@ class Plan:
 
     @property
     def _way(self) -> str:
-        return self.step.partition(":")[0].strip()
+        return named(self.step, WAYS)
 
     @property
     def automatic(self) -> bool:
         """Whether the automatic solver walks."""
-        return self.step == AUTO
+        return isinstance(self.step, str) and self.step == AUTO
 
     def _solvers(self) -> dict[str, Any]:
         """What is usual for the solver; refuses what it does not take."""
@@ -162,7 +164,7 @@ class Plan:
         step, advance, rate = self._stepper(objective)
         schedule: Any = self._schedule(rate, updates, float(objective.penalty.pull(1.0)))
         schedule = Warmup(schedule, self.warmup) if self.warmup else schedule
-        average: Any = part(AVERAGES, str(self.average), "average", steps=updates)
+        average: Any = part(AVERAGES, self.average, "average", steps=updates)
         stop = AnyOf((Diverged(), *limits))
         steps = -(-n // size)
         every = max(1, steps // looks) if looks and steps > 1 else 1
@@ -184,8 +186,10 @@ class Plan:
 
     def _schedule(self, rate: float, updates: int, alpha: float) -> Any:
         """The schedule; what its text leaves open is laid out over the budget, so that it does what it is for."""
-        text = str(self.schedule)
-        name = text.partition(":")[0].strip()
+        text = self.schedule
+        if not isinstance(text, str):
+            return text
+        name = named(text, SCHEDULES)
         if name == "optimal" and not alpha and "alpha" not in text:
             raise InputError('The schedule "optimal" is made for an L2 penalty, and there is none: add --penalty l2.')
         laid_out: dict[str, Any] = {
@@ -248,12 +252,21 @@ SPANS = {
 """What the fields of parts may be; outside, a formula divides by zero, never ends or has no minimum."""
 
 
-def part(table: Mapping[str, Any], text: str, kind: str, **defaults: Any) -> Any:
-    """The part that `text` names, `name` or `name:field=value,…`; `defaults` fill fields of those names.
+def named(text: Any, table: Mapping[str, Any]) -> str:
+    """The name at the front of a part's text, or that of a part itself; nothing for one that the table does not have."""
+    if isinstance(text, str):
+        return text.partition(":")[0].strip()
+    return next((name for name, made in table.items() if type(text) is made), "")
+
+
+def part(table: Mapping[str, Any], text: Any, kind: str, **defaults: Any) -> Any:
+    """The part that `text` names, `name` or `name:field=value,…`; `defaults` fill fields of those names. A part is itself.
 
     Raises InputError for an unknown name or field, with the nearest that exists, for a field that the plan sets, and
     for a value that is no number or outside what the formula allows.
     """
+    if not isinstance(text, str):
+        return text
     name, _, rest = text.partition(":")
     name = name.strip()
     made = table[known(name, table, kind)]
@@ -295,10 +308,10 @@ def known(name: str, names: Any, kind: str) -> str:
 
 
 def objective_of(
-    X: Any, y: Any, loss: str, penalty: str, alpha: float, l1_ratio: float, classes: int = 0, **rest: Any
+    X: Any, y: Any, loss: Any, penalty: Any, alpha: float, l1_ratio: float, classes: int = 0, **rest: Any
 ) -> Any:
     """The objective that those names and numbers stand for."""
     charge = part(PENALTIES, penalty, "penalty", alpha=alpha, l1_ratio=l1_ratio)
-    if loss.partition(":")[0] in MULTICLASS:
+    if named(loss, MULTICLASS) in MULTICLASS:
         return SoftmaxRegression(X, y, classes or None, charge, **rest)
     return Linear(X, y, part(LOSSES, loss, "loss"), charge, **rest)

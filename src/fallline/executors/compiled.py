@@ -23,6 +23,19 @@ def compiled(
     objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
 ) -> tuple[State, Array]:
     """Walk one segment of a linear model (see descent.by_hand). A combination of parts compiles at its first call."""
+    return _walked(objective, state, segment, step, schedule, average, every, lean=True)
+
+
+def in_pieces(
+    objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
+) -> tuple[State, Array]:
+    """The same by the general kernel whatever the table, so that a table and its pieces are walked with the same bits."""
+    return _walked(objective, state, segment, step, schedule, average, every, lean=False)
+
+
+def _walked(
+    objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int, lean: bool
+) -> tuple[State, Array]:
     after = State(
         w=state.w.copy(),
         memory=tuple(part.copy() for part in state.memory),
@@ -37,9 +50,9 @@ def compiled(
     looks = np.empty((len(looked_at(segment.length, every)), len(after.w)))
     often = every or segment.length
     parts = objective.model, objective.penalty, step, segment, paces, shares, after, often, looks
-    if suits_lazy(objective, step, paces) and not averaged:
+    if lean and suits_lazy(objective, step, paces) and not averaged:
         sweep_lazy(objective.model, objective.penalty, segment, paces, after, often, looks)
-    elif segment.batch == 1 and suits_single(objective, step):
+    elif lean and segment.batch == 1 and suits_single(objective, step):
         sweep_single(*parts)
     else:
         sweep(*parts, np.empty(objective.scores))

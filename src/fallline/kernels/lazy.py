@@ -46,14 +46,14 @@ def sweep_lazy(model: Any, penalty: Any, segment: Any, paces: Any, state: Any, e
         for place in range(first, end):
             force = paces[k] * forces[place - first]
             push(rows, order[place], -force / scale, v)
-            intercept -= model.free * force
+            intercept -= model.free * model.free * force
         due += paces[k] * lasso / scale
         if (k + 1) % every == 0 or k + 1 == steps or scale < FAINT:
             settle_all(scale, due, paid, v)
             paid[:] = 0.0
             scale, due = 1.0, 0.0
             if model.free > 0:
-                w[last] = intercept
+                w[last] = intercept / model.free
             if (k + 1) % every == 0 or k + 1 == steps:
                 looks[looked] = w
                 looked += 1

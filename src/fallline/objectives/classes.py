@@ -42,3 +42,13 @@ def by_class(y: Any, factors: Mapping[Any, Any], weights: Any = None) -> Array:
             raise InputError(f"The weight of the class {label!r} is {factor!r}: it must be a number, 0 or above.")
     v = np.ones(len(places)) if weights is None else column(weights, len(places), "weights")
     return v * np.array([float(factors.get(label, 1.0)) for label in known])[places]
+
+
+def balanced_so_far(codes: Array, weights: Array, seen: Array) -> tuple[Array, Array]:
+    """What "balanced" makes of rows as they come: weights (n,), each by the totals up to and with its own row, and the totals.
+
+    codes: (n,) class numbers. seen: (classes,) the total weight of each class before these rows. Row i counts
+    vᵢ·total/(classes·own total), so that where the rows are cut into chunks makes no difference.
+    """
+    own = np.cumsum(np.vstack([seen, weights[:, None] * (codes[:, None] == np.arange(len(seen)))]), axis=0)
+    return weights * own[1:].sum(axis=1) / (len(seen) * own[np.arange(1, len(own)), codes]), own[-1]

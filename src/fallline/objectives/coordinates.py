@@ -14,6 +14,7 @@ from fallline.rows import CSR
 Array = np.ndarray[Any, Any]
 
 WIDEST = 1500  # columns: a matrix of that size takes 18 MB and a second to factor a few times
+SQUARABLE = 1.5e-154  # the square of anything less is no ordinary float64: to such a column a penalty is infinite
 CONSTANT = 1e-10  # of a column's size: a deviation below this is rounding, and the column constant
 
 
@@ -102,4 +103,5 @@ def standard(objective: Any) -> tuple[Coordinates, Array]:
         size = np.hypot(mean, deviation)
     spread = deviation if own.free else size
     spread = np.where(spread > CONSTANT * size, spread, np.where(size > 0, size, 1.0))
+    spread[size < SQUARABLE] = 1.0
     return own._replace(centre=mean if own.free else own.centre, spread=spread), kurtosis

@@ -18,6 +18,13 @@ def with_loss(objective: Any, loss: Any) -> Any:
     return other
 
 
+def with_weights(objective: Any, weights: Array) -> Any:
+    """The same rows with weights (n,) as they are, not brought to mean one: for a walk over rows that are not all there yet."""
+    other = copy.copy(objective)
+    other.model = objective.model._replace(weights=weights)
+    return other
+
+
 def subset(objective: Any, rows: Array, shares: Array | None = None) -> Any:
     """The objective over those rows alone, copied out; `shares` multiply their weights, which then get mean one again."""
     model = objective.model
