@@ -57,14 +57,16 @@ class Model:
     def coefficients(self) -> Array:
         """(K, d): what one unit of each encoded column, not standardised, adds to the score.
 
-        The score is in units of the target where the model predicts it as it is, and in those of the loss elsewhere.
+        The score is in units of the target where the model predicts it as it is, and in those of the loss elsewhere. Infinite
+        where a column is so small that no number says it; predictions do not go by this.
         """
-        return self.weights / self.encoder.scale * self.target_scale
+        with np.errstate(over="ignore"):
+            return self.weights / self.encoder.scale * self.target_scale
 
     @property
     def intercept(self) -> Array:
         """(K,): the score where every encoded column is 0."""
-        level = self.level - (self.weights / self.encoder.scale) @ self.encoder.centre
+        level = self.level - self.weights @ (self.encoder.centre / self.encoder.scale)
         return level * self.target_scale + self.target_mean
 
     def scores(self, X: Any) -> Array:

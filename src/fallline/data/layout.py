@@ -10,6 +10,7 @@ from typing import NamedTuple
 SAMPLE_LINES = 200  # enough for every delimiter to show itself
 DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "blanks"}  # the first of equals wins
 MOSTLY = 0.9  # of a column's first values must be numbers for the column to count as one of numbers
+csv.field_size_limit(1 << 30)  # a field longer than the module's own 131,072 is no reason to misjudge the rest
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
 
 
