@@ -121,7 +121,18 @@ def cut(write, share):
     return cutting
 
 
+def astray(path):
+    """A text that is said to begin far beyond the memory's end: pyarrow by itself reads there and crashes (a find of fuzz.py)."""
+    file(pa.table({"s": ["aa", "bb", "cc"] * 9, "y": np.arange(27) % 5 * 0.5}), path)
+    begins = np.arange(0, 36, 2, dtype="<i4")  # of a batch of 17 texts of two letters
+    wrong = begins.copy()
+    wrong[5] = 10**8
+    assert begins.tobytes() in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(begins.tobytes(), wrong.tobytes(), 1))
+
+
 BAD = {
+    "texts that begin nowhere": ("t.arrow", astray, ["t.arrow", "Arrow", "again"]),
     "Parquet cut short": ("t.parquet", cut(WRITERS["Parquet"], 0.5), ["t.parquet", "Parquet", "again"]),
     "Arrow cut short": ("t.arrow", cut(WRITERS["Arrow file"], 0.5), ["t.arrow", "Arrow", "again"]),
     "an Arrow stream cut short": ("t.arrows", cut(WRITERS["Arrow stream"], 0.7), ["t.arrows", "Arrow", "again"]),

@@ -162,7 +162,8 @@ class Model:
             if len(level) != scores or (model.task == BINARY and len(model.classes) != 2):
                 raise ValueError("its classes and its scores differ in number")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise InputError(f"{name} is no model that this version can read ({error}): write it again.") from None
+            why = " ".join(str(error).split())
+            raise InputError(f"{name} is no model that this version can read ({why}): write it again.") from None
         return model
 
     def save(self, path: Path | str) -> Path:

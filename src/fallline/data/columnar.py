@@ -31,6 +31,7 @@ def read_parquet(path: Path) -> Table:
             from pyarrow.parquet import ParquetFile
 
             table = ParquetFile(path).read()
+        table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, "Parquet", error) from None
     return _table(table, path)
@@ -49,10 +50,15 @@ def read_arrow(path: Path) -> Table:
         with pa.memory_map(str(path)) as file:
             if file.read(4) == STREAM:
                 file.seek(0)
-                return _table(ipc.open_stream(file).read_all(), path)
-        return _table(feather.read_table(path, memory_map=False), path)
+                table = ipc.open_stream(file).read_all()
+            else:
+                table = feather.read_table(path, memory_map=False)
+        table.validate(
+            full=True
+        )  # pyarrow takes what a file says of its offsets on trust, and reads beyond the memory's end
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, "Arrow", error) from None
+    return _table(table, path)
 
 
 def read_numpy(path: Path) -> Table | Sparse:
