@@ -87,6 +87,9 @@ def stand_in(objective: Any, w: Array, coordinates: Coordinates, ridge: float) -
         X = coordinates.rows(table_rows(objective, first, first + STRIP))
         A += X.T @ (bends[first : first + STRIP, None] * X)
     A /= objective.n
+    # a column that few rows have may be missing from the sketch, and would then seem not to bend at all; standardised, it bends
+    # about as the others do
+    A[np.diag_indices_from(A)] = np.maximum(A.diagonal(), bends.mean())
     A[np.diag_indices_from(A)] += (
         coordinates.each(pull_slope(objective), 2)[: len(A)] + ridge * np.trace(A) / len(A) + TINY
     )
