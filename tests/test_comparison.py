@@ -240,7 +240,9 @@ def test_a_sketch_is_drawn_anew_for_each_seed_and_steps_beyond_the_budget_do_not
     assert all(trace.last("visits") <= 9 * 25_000 for trace in own.traces)
     found = compare((rows, y), amount=1, **settings)  # a first step reads the rows twice
     assert [len(trace) for trace in found.traces] == [1, 1]
-    assert "no answer yet" in " ".join(found.verdict.sentences)
+    late = found.traces[0].about["beyond"]
+    assert late["visits"] > 25_000
+    assert "no answer yet when the budget ended: its first came after" in " ".join(found.verdict.sentences)
     assert found.entries[0].bound == []
 
 

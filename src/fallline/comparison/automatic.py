@@ -15,12 +15,10 @@ def told_of(finals: Sequence[Entry], entries: Sequence[Entry], n: int, amount: s
     if own is None or own.yard.idle:
         return []
     tuned = [entry for entry in finals if entry is not own]
-    arrivals = listed([_arrival(own, tuned, level, n, amount) for level in (WITHIN, FINE)])
-    return [
-        " ".join(
-            [f"The automatic solver, with nothing to choose, {arrivals}.", *_price(tuned, entries), _certificate(own)]
-        )
-    ]
+    near = any(_time(entry, FINE) < math.inf for entry in finals)
+    arrivals = listed([_arrival(own, tuned, level, n, amount) for level in ((WITHIN, FINE) if near else (WITHIN,))])
+    told = [f"The automatic solver, with nothing to choose, {arrivals}.", *_price(tuned, entries), _certificate(own, n)]
+    return [" ".join(told)]
 
 
 def _arrival(own: Entry, tuned: Sequence[Entry], level: float, n: int, amount: str) -> str:
@@ -53,7 +51,7 @@ def _price(tuned: Sequence[Entry], entries: Sequence[Entry]) -> list[str]:
     """What finding the others' rates took; nothing where the user named one rate each."""
     kinds = {entry.plan.kind for entry in tuned}
     trials = [entry for entry in entries if entry.plan.kind in kinds and not entry.final]
-    if len({(entry.plan.kind, entry.plan.rate) for entry in trials}) <= len(kinds):
+    if len({(entry.plan.kind, entry.plan.rate) for entry in trials}) == len({entry.plan.kind for entry in trials}):
         return []
     runs = [trace for entry in trials for trace in entry.traces]
     took = seconds(sum(trace.last("seconds") for trace in runs))
@@ -62,19 +60,21 @@ def _price(tuned: Sequence[Entry], entries: Sequence[Entry]) -> list[str]:
     ]
 
 
-def _certificate(own: Entry) -> str:
+def _certificate(own: Entry, n: int) -> str:
     """Its estimate and bound, held against the truth."""
-    reason = own.traces[0].about["reason"]
-    ended = f"the budget ended it ({reason})" if reason.startswith(("made its", "used its")) else "it stopped by itself"
+    about = own.traces[0].about
+    by_budget = about["reason"].startswith(("made its", "used its"))
+    ended = f"the budget ended it ({about['reason']})" if by_budget else "it stopped by itself"
     if not median(own.estimate) < math.inf:
-        return f"It had no answer yet when {ended}."
+        late = about["beyond"]
+        return (
+            f"It had no answer yet when the budget ended: its first came after {passes(late['visits'], n)} and "
+            f"{seconds(late['seconds'])}, {percent(float(own.yard.excess(late['loss'])))} above the optimum."
+        )
     bound = max(own.bound, default=math.inf)
-    proven = (
-        f"proven to be at most {percent(max(bound, LEAST))}"
-        if bound < math.inf
-        else "with nothing proven for this objective"
-    )
+    proven = "" if not own.bound else ", with nothing proven for this objective"
+    proven = f", proven to be at most {percent(max(bound, LEAST))}" if bound < math.inf else proven
     return (
-        f"By its own estimate it ended {percent(median(own.estimate))} above the optimum, {proven}; "
+        f"By its own estimate it ended {percent(median(own.estimate))} above the optimum{proven}; "
         f"the truth is {percent(median(own.excess))}, and {ended}."
     )

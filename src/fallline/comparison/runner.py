@@ -140,4 +140,5 @@ def within_budget(trace: Trace, plan: Plan) -> Trace:
         return trace
     part = trace.between(0, len(trace) - late)
     part.about.pop("bound", None)  # of a point that came too late
+    part.about["beyond"] = {name: float(trace[name][-late]) for name in ("visits", "seconds", "loss")}
     return part
