@@ -39,6 +39,14 @@ def test_a_pass_has_the_same_bits_on_any_number_of_threads(loss, storage, in_pie
     assert all(bits(problem, storage, threads) == once for threads in (2, 3, 16))
 
 
+def test_wide_tables_are_cut_into_fewer_pieces_so_that_their_sums_stay_small(monkeypatch):
+    monkeypatch.setattr(passes, "WORTHWHILE", 0)
+    objective = Problem(SquaredError(), n=4000, d=10).objective(dense64)  # 320,000 bytes
+    cuts = [passes.cuts_of(objective, size) for size in (1, 100, 10_000)]
+    assert [len(cut) - 1 for cut in cuts] == [passes.PARTS, 8, passes.FEWEST]  # 8 pieces' sums are 2 % of the table
+    assert all(cut[0] == 0 and cut[-1] == 4000 and sorted(set(cut)) == cut for cut in cuts)
+
+
 @pytest.mark.parametrize("storage", [dense32, csr32, dense64, csr64])
 def test_sums_over_pieces_and_blocks_are_those_of_numpy(storage, in_pieces, monkeypatch):
     problem = Problem(LogLoss(), n=ROWS, d=7)

@@ -65,10 +65,13 @@ class Shuffled(NamedTuple):
         if 2 * self.block > n or self.block == 1:
             order = chance.permutation(n)
         else:
-            whole = n // self.block
-            runs = chance.permutation(whole)[:, None] * self.block + np.arange(self.block)
-            short = np.arange(whole * self.block, n)  # the last run, wherever it comes
-            order = np.insert(runs.ravel(), chance.integers(whole + 1) * self.block, short)
+            whole, order = n // self.block, np.empty(n, dtype=np.int64)
+            runs, short = chance.permutation(whole)[:, None] * self.block, n - whole * self.block
+            before = int(chance.integers(whole + 1))  # runs before the short last one, which comes anywhere
+            cut = before * self.block
+            np.add(runs[:before], np.arange(self.block), out=order[:cut].reshape(before, self.block))
+            order[cut : cut + short] = np.arange(n - short, n)
+            np.add(runs[before:], np.arange(self.block), out=order[cut + short :].reshape(-1, self.block))
         return Segment(order, min(self.batch, n), -(-n // min(self.batch, n)))
 
 
@@ -117,13 +120,15 @@ class Sketch(NamedTuple):
     def segment(self, n: int, segments: int) -> Segment:
         stage, late = divmod(segments, self.passes)
         rows = self.rows * self.growth**stage
+        kind = np.int32 if n < 2**31 else np.int64  # no kernel walks this order, and it is as long as the table
+        whole = np.arange(n, dtype=kind)
         if rows >= n:
-            sketch = np.arange(n)
+            sketch = whole
         elif late:
-            return Segment(np.arange(n), n, 1)
+            return Segment(whole, n, 1)
         else:
             sketch = np.random.default_rng((self.seed, segments)).choice(n, rows, replace=False)
-        return Segment(np.concatenate([sketch, np.arange(n)]), n + len(sketch), 1)
+        return Segment(np.concatenate([sketch, whole], dtype=kind), n + len(sketch), 1)
 
 
 SAMPLERS = {"batch": Batch, "shuffled": Shuffled, "with_replacement": WithReplacement, "in_order": InOrder}

@@ -17,7 +17,7 @@ from fallline.methods import dot, push
 from fallline.rows import CSR, Dense
 
 CACHED = 100_000  # bytes of a block: a fraction of the second-level cache of anything sold since 2010
-SOON = 8  # steps of single rows until memory has answered
+SOON = 16  # rows until memory has answered
 LINE = 64  # bytes that memory hands over at once
 
 

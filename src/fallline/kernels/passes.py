@@ -6,7 +6,7 @@ gradient, each a loop without a branch that the compiler vectorises.
 
 from typing import Any
 
-from fallline.kernels.blocks import multiply, spread
+from fallline.kernels.blocks import SOON, expect, multiply, spread
 from fallline.kernels.bridge import compiled, stands_for
 from fallline.kernels.conjugates import conjugate
 from fallline.kernels.sums import LinearModel, row_loss, row_slope
@@ -195,6 +195,7 @@ def powers(X: Any, first: Any, last: Any, centre: Any, out: Any) -> None:
     whole = first + (last - first) // 4 * 4
     one, two, four = out[0], out[1], out[2]
     for i in range(first, whole, 4):
+        expect(X, i + SOON, i + SOON + 4)
         A, B, C, D = X[i], X[i + 1], X[i + 2], X[i + 3]
         for j in range(centre.shape[0]):
             a, b, c, e = A[j] - centre[j], B[j] - centre[j], C[j] - centre[j], D[j] - centre[j]

@@ -11,12 +11,18 @@ from fallline.rows import CSR
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 8192  # rows multiplied at once: a few MB, whatever the table's length
+BLOCK = 2048  # rows multiplied at once: a MB, whatever the table's length
 
 
 def table_rows(objective: Any, first: int, last: int) -> Array:
     """Rows first … last of the table as a dense float64 array; a view where they are one already."""
     part = table_slice(objective, slice(first, last))
+    return np.asarray(part.toarray() if sp.issparse(part) else part)
+
+
+def _raw_rows(objective: Any, first: int, last: int) -> Array:
+    """The same as they are kept, for what converts them while it works on them."""
+    part = table_whole(objective)[first:last]
     return np.asarray(part.toarray() if sp.issparse(part) else part)
 
 
@@ -84,7 +90,7 @@ def _by_row(objective: Any, curvature: Array, coordinates: Coordinates, most: in
         return H * (len(bends) / max(len(some), 1))
     even = curvature.max() == curvature.min()  # least squares without weights: X'X alone, twice as fast
     for first in range(0, objective.n, BLOCK):
-        X = coordinates.rows(table_rows(objective, first, first + BLOCK))
+        X = coordinates.rows(_raw_rows(objective, first, first + BLOCK))
         c = curvature[first : first + len(X)]
         H += c[0] * (X.T @ X) if even else X.T @ (c[:, None] * X)
     return H

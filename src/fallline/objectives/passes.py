@@ -23,8 +23,11 @@ Array = np.ndarray[Any, Any]
 
 PARTS = 16
 STRIP = 1024  # rows multiplied at once
-_AT_MOST = ContextVar("_AT_MOST", default=PARTS)
+ROOM = 16_384  # numbers copied at once
+SHARE = 0.02  # of the table's bytes that the pieces' sums may take; beyond, there are fewer pieces, but no fewer than FEWEST
+FEWEST = 4
 WORTHWHILE = 2_000_000  # entries; below, starting a thread costs more than it saves
+_AT_MOST = ContextVar("_AT_MOST", default=PARTS)
 
 
 def loss_and_gradient(objective: Any, w: Array, threads: int | None = None) -> tuple[float, Array]:
@@ -86,7 +89,13 @@ def losses_at(objective: Any, points: Array, threads: int | None = None) -> Arra
 def height_at_zero(objective: Any) -> float:
     """The objective of one score a row where all parameters are zero: the table need not be read."""
     model = objective.model
-    return float(kernels.costs(model.loss, model.y, model.weights, model.offset.copy())) / objective.n
+
+    def piece(first: int, last: int, out: Array) -> None:
+        for begin in range(first, last, ROOM):
+            part = slice(begin, min(begin + ROOM, last))
+            out += kernels.costs(model.loss, model.y[part], model.weights[part], model.offset[part].copy())
+
+    return float(pieces(objective, piece, 1, None)[0]) / objective.n
 
 
 def curvatures(objective: Any, w: Array, threads: int | None = None) -> Array:
@@ -96,7 +105,7 @@ def curvatures(objective: Any, w: Array, threads: int | None = None) -> Array:
     def piece(first: int, last: int) -> None:
         kernels.bends(objective.model, first, last, w, room(objective.model.rows), out)
 
-    on_threads(objective, piece, threads)
+    on_threads(cuts_of(objective, 0), piece, threads)
     return out
 
 
@@ -151,15 +160,14 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
 
 def pieces(objective: Any, piece: Callable[[int, int, Array], Any], size: int, threads: int | None) -> Array:
     """Σ over pieces of the rows of what piece(first, last, out) puts into out (size,), added in the order of the rows."""
-    cuts = cuts_of(objective)
+    cuts = cuts_of(objective, size)
     parts = np.zeros((len(cuts) - 1, size))
-    on_threads(objective, lambda first, last: piece(first, last, parts[cuts.index(first)]), threads)
+    on_threads(cuts, lambda first, last: piece(first, last, parts[cuts.index(first)]), threads)
     return np.asarray(parts.sum(axis=0))
 
 
-def on_threads(objective: Any, piece: Callable[[int, int], Any], threads: int | None) -> None:
-    """Call piece(first, last) for each piece of the rows; a thread takes the next one when it is done with the last."""
-    cuts = cuts_of(objective)
+def on_threads(cuts: list[int], piece: Callable[[int, int], Any], threads: int | None) -> None:
+    """Call piece(first, last) for each piece of the rows, cut there; a thread takes the next when done with one."""
     turns, threads = iter(list(pairwise(cuts))), min(threads or available(), len(cuts) - 1)
 
     def work() -> None:
@@ -176,11 +184,14 @@ def on_threads(objective: Any, piece: Callable[[int, int], Any], threads: int | 
             other.result()
 
 
-def cuts_of(objective: Any) -> list[int]:
-    """Where the pieces of an objective's rows begin, and where the last one ends."""
-    n, stored = objective.n, getattr(objective.model.rows, "data", None)
-    entries = (n * objective.model.d if stored is None else len(stored)) * objective.scores
-    return [int(n * k / PARTS) for k in range(PARTS + 1)] if entries >= WORTHWHILE and n >= PARTS else [0, n]
+def cuts_of(objective: Any, size: int) -> list[int]:
+    """Where the pieces of an objective's rows begin, and where the last one ends, if each has `size` sums to itself."""
+    n, rows = objective.n, objective.model.rows
+    stored = rows.X if isinstance(rows, Dense) else rows.data
+    if stored.size * objective.scores < WORTHWHILE or n < PARTS:
+        return [0, n]
+    parts = int(np.clip(SHARE * stored.nbytes / (8 * max(size, 1)), FEWEST, PARTS))
+    return [n * k // parts for k in range(parts + 1)]
 
 
 def available() -> int:
