@@ -22,6 +22,14 @@ class GDRegressor(RegressorMixin, LinearDescent):
 
     Minimises the weighted mean of loss(yᵢ, xᵢ·w + b) + alpha·(l1_ratio·‖w‖₁ + (1 − l1_ratio)·½‖w‖²), the intercept b not
     penalised: scikit-learn's objective for SGDRegressor.
+
+    loss, penalty, step, learning_rate and average are names, with settings as `name:field=value`, or parts. Left at "auto",
+    step is the automatic solver, which takes no rows a step, rate or schedule; with another step, batch_size, learning_rate and
+    eta0 are what is usual with it. tol: the excess over the optimum, relative; with another step, the share that the loss must
+    fall by in n_iter_no_change looks. watch: a function of the trace, called after each segment, that may ask to stop.
+    docs/estimators.md has a table of all.
+
+    Attributes: coef_, intercept_, n_iter_ (passes), trace_, reason_.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ from fallline.plan import part
 from fallline.samplers import InOrder, Shuffled
 from fallline.schedules import Constant, InverseScaling, Optimal
 from fallline.steps import Plain
-from fallline.stops import AnyOf, Diverged, Epochs
+from fallline.stops import AnyOf, Diverged, Updates
 from fallline.trace import Trace
 
 Array = np.ndarray[Any, Any]
@@ -141,7 +141,7 @@ def walk(
     learnt = ~held
     objective = objective_of(est, X[learnt], y[learnt], weights[learnt], schedule.at(1), alpha)
     watching = Watching([Line(type(est).__name__)] if est.verbose else [])
-    stops: list[Any] = [watching, Epochs(max_iter)]
+    stops: list[Any] = [watching, Updates(max_iter * objective.n)]  # pa1 visits a row twice
     gauges: tuple[Any, ...] = ()
     if est.tol is not None:
         stops.append(schedule if isinstance(schedule, Falling) else waited(est))
