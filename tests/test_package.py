@@ -39,11 +39,13 @@ def test_an_unknown_name_is_refused_as_python_does() -> None:
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_the_readme_runs(page: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
-    names = {"X": X, "y": X @ [1.0, -2.0, 0.5] + rng.normal(size=200)}
-    exec(compile(blocks[1], page, "exec"), names)
+    names = {"fallline": fallline, "X": X, "y": X @ [1.0, -2.0, 0.5] + rng.normal(size=200)}
+    for block in blocks[1:]:
+        exec(compile(block, page, "exec"), names)
+    assert names["model"].reason_
     assert names["run"].reason
     assert len(names["run"].w) == 4
 
