@@ -57,6 +57,7 @@ REAL = {
     "counts/bike_hour.csv --target cnt --drop casual --drop registered --loss poisson": 0.3,
     "counts/bike_day.csv --target cnt --drop casual --drop registered": 0.7,
     "counts/randhie.csv --target mdvis --loss poisson": 0.05,
+    "counts/dataCar.csv.gz --target numclaims --loss poisson --drop clm --drop claimcst0": 0.01,
     "glm/spector.csv --target GRADE --drop OBS": 0.7,
     "glm/scotland.csv --target YES --loss gamma": 0.5,
     "libsvm/a9a": 0.84,
@@ -183,6 +184,35 @@ def test_the_same_command_leaves_the_same_model(table):
     fitted("t.csv", "-o", "one", "--step", "adam")
     fitted("t.csv", "-o", "two", "--step", "adam")
     assert (table / "one" / FILE).read_bytes() == (table / "two" / FILE).read_bytes()
+
+
+def test_progress_says_how_far_it_is_and_what_is_left(monkeypatch, capsys):
+    from fallline.cli import progress
+    from fallline.plan import Plan
+    from fallline.problem import Charges, problem_of
+    from fallline.stops import Updates
+
+    problem, plan = problem_of("breast_cancer", None, Charges()), Plan(step="adam", amount=8.0)
+    run = plan.run(problem.objective, stops=(Updates(36),))  # 18 updates a pass
+    text = progress.line(plan, run.trace, seconds=2.0, visits=1138.0)
+    assert text.startswith(f"2 passes · loss {run.trace.last('loss'):.5g} · 569 rows/s · ")
+    assert text.endswith(" MB · about 6 s left")
+    clock = iter([0.0, 0.0, 1.0, 2.5, 3.0, 60.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    told = progress.Progress(plan, quiet=False)
+    for _ in range(5):
+        told(problem, run.trace)
+    assert capsys.readouterr().err.count("passes") == 2  # after two seconds, and then every ten
+
+
+def test_progress_of_the_solver_is_the_way_down_to_its_tolerance():
+    from fallline.cli.progress import share
+    from fallline.plan import Plan
+    from fallline.trace import Trace
+
+    trace = Trace(1)
+    trace.columns |= {"loss": [1.0, 1.0], "excess": [1.0, 0.01]}
+    assert share(Plan(), trace) == pytest.approx(0.5)
 
 
 # --- signals ---

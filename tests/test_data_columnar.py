@@ -131,7 +131,17 @@ def astray(path):
     path.write_bytes(path.read_bytes().replace(begins.tobytes(), wrong.tobytes(), 1))
 
 
+def unknown_packing(path):
+    """A zip whose members say that they are packed in a way that there is not (a find of fuzz.py)."""
+    np.savez(path, X=np.ones((9, 2)))
+    content = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(signature) + place] = 77
+    path.write_bytes(content)
+
+
 BAD = {
+    "a zip packed in no known way": ("t.npz", unknown_packing, ["t.npz", "NumPy", "again"]),
     "texts that begin nowhere": ("t.arrow", astray, ["t.arrow", "Arrow", "again"]),
     "Parquet cut short": ("t.parquet", cut(WRITERS["Parquet"], 0.5), ["t.parquet", "Parquet", "again"]),
     "Arrow cut short": ("t.arrow", cut(WRITERS["Arrow file"], 0.5), ["t.arrow", "Arrow", "again"]),

@@ -1,5 +1,6 @@
 """Tables with types of their own: Parquet (a file or a partitioned folder), Arrow and Feather, NumPy's .npz and .npy."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -71,7 +72,7 @@ def read_numpy(path: Path) -> Table | Sparse:
         with open(path, "rb") as raw:
             held: Any = np.load(raw, allow_pickle=False)
             arrays = {"X": held} if isinstance(held, np.ndarray) else dict(held)
-    except (OSError, ValueError, EOFError, BadZipFile, KeyError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, KeyError, RuntimeError, MemoryError, zlib.error) as error:
         if "pickle" in str(error):
             raise InputError(
                 f"{path.name} holds Python objects, which are not read, as they may run anything: save numbers or text "

@@ -124,7 +124,7 @@ class SparseEncoder:
     first: what its first column was counted as in its file; width: how many columns it had.
     """
 
-    kept: tuple[int, ...]
+    kept: Sequence[int]
     scale: FloatArray
     width: int
     first: int
@@ -173,7 +173,7 @@ def encoder_from(values: Mapping[str, Any], centre: FloatArray, scale: FloatArra
     """The encoder that `as_dict` wrote. Raises KeyError, TypeError or ValueError for anything else."""
     if values["kind"] == "sparse":
         width = int(values["width"])
-        kept = tuple(range(width)) if values["kept"] is None else tuple(map(int, values["kept"]))
+        kept: Sequence[int] = range(width) if values["kept"] is None else tuple(map(int, values["kept"]))
         if any(not 0 <= position < width for position in kept):
             raise ValueError("a column beyond the last is kept")
         made: Any = SparseEncoder(kept, scale, width, int(values["first"]), str(values["target"]), str(values["label"]))

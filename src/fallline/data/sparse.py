@@ -37,7 +37,7 @@ class Apart(NamedTuple):
     """A sparse table taken apart: the matrix without the target, which columns those are, and a table of the target."""
 
     matrix: Any
-    kept: tuple[int, ...]
+    kept: Sequence[int]
     columns: tuple[str, ...]
     target: Table
 
@@ -77,12 +77,12 @@ def apart(data: Sparse, target: str | int | None, drop: Sequence[str | int]) -> 
             raise InputError(
                 f"X has {counted(matrix.shape[0], 'row')} and y has {len(values)}: give one target for each row."
             )
-    kept = tuple(position for position in range(len(names)) if position not in out)
+    kept = [position for position in range(len(names)) if position not in out] if out else range(len(names))
     if not kept:
         raise InputError(f"{data.called} has no column besides the target {quoted(name)}: add one to learn from.")
     matrix = matrix.tocsc()[:, kept] if out else matrix
     alone = Table(data.source, (name,), (values,), data.place, data.notes, target="" if data.label is None else name)
-    return Apart(matrix, kept, tuple(names[position] for position in kept), alone)
+    return Apart(matrix, kept, tuple(names[position] for position in kept) if out else names, alone)
 
 
 def finite_csr(matrix: Any, place: Place) -> Any:

@@ -111,7 +111,11 @@ def headline(run: Run, stopped: str) -> str:
     if "excess" not in run.trace.columns:
         return f"Fitted in {run.trace['epochs'][-1]:.3g} passes over the rows: {loss}"
     share = max(run.trace.last("excess"), 0.0) / (abs(run.trace.last("loss")) or 1.0)
-    above = f"an estimated {100 * share:.2g} % above the optimum" if share > ROUNDING else "the optimum up to rounding"
+    above = (
+        f"an estimated {float(f'{100 * share:.2g}'):g} % above the optimum"
+        if share > ROUNDING
+        else "the optimum up to rounding"
+    )
     return f"Fitted: {loss}, {above}"
 
 
