@@ -96,6 +96,7 @@ CASES = {
     "cocob": Case(SOME, SIMPLE, 2000, NOISY, NOISY_CORNERS, average=half),
     "schedule_free_sgd": Case(["log_loss", "huber"], SIMPLE, 400, NOISY, NOISY_CORNERS),
     "schedule_free_adamw": Case(SOME, SIMPLE, 400, NOISY, NOISY_CORNERS),
+    "quick": Case(SOME, PROXIMAL, 400, NOISY, NOISY_CORNERS),
 }
 
 
@@ -232,7 +233,7 @@ def whole_pass(parts: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in METHODS if name not in ("polyak", "schedule_free_sgd", "schedule_free_adamw")]
+    "name", [name for name in METHODS if name not in ("polyak", "schedule_free_sgd", "schedule_free_adamw", "quick")]
 )
 def test_methods_honour_an_average_and_looks(name):
     objective = problem(CASES[name].losses[0], CASES[name].penalties["l2"])

@@ -34,6 +34,7 @@ _HOMES = {
     "load": "data",
     "maximize": "functions",
     "minimize": "functions",
+    "quick": "solver",
     "solve": "solver",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from fallline.objectives import Function, Linear, SoftmaxRegression
     from fallline.plan import Plan
     from fallline.rows import CSR, Dense
-    from fallline.solver import solve
+    from fallline.solver import quick, solve
     from fallline.trace import Trace
 
 

@@ -17,6 +17,7 @@ from fallline.executors.katyusha import Katyusha
 from fallline.executors.lbfgs import LBFGS
 from fallline.executors.line_search import Armijo
 from fallline.executors.polyak import Polyak
+from fallline.executors.quick import Quick
 from fallline.executors.rate_free import COCOB, DAdaptation, DoG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
 from fallline.executors.saga import SAGA
 from fallline.executors.sdca import SDCA
@@ -42,6 +43,7 @@ METHODS = {
     "cocob": COCOB,
     "schedule_free_sgd": ScheduleFreeSGD,
     "schedule_free_adamw": ScheduleFreeAdamW,
+    "quick": Quick,
 }
 
 
@@ -72,6 +74,7 @@ __all__ = [
     "Katyusha",
     "Polyak",
     "Prodigy",
+    "Quick",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "StochasticArmijo",
