@@ -23,6 +23,7 @@ SUFFICIENT = 1e-4  # of what the slope promises (Armijo 1966)
 FLAT = 0.1  # of the first slope: along a convex function a point that flat is low enough where heights are all rounding
 ROUNDING = 1e-13  # of the height: sums over a million rows are right to this
 TRIALS = 40
+HALVINGS = 8  # trials that may only halve the step: one that is still too long was chosen where nothing bent
 LOST = 1e-6  # smallest over largest entry of the root's diagonal: below, Cholesky has lost half of the digits
 NEAR = 1e-2  # the same: below, least squares is worth a factorisation of its own
 REFINED = 1_000_000  # entries up to which more digits cost little
@@ -65,10 +66,8 @@ def root_at(objective: Any, w: Array, coordinates: Coordinates, ridge: float = 0
     Where columns are so nearly dependent that Cholesky would lose half of the digits, R comes from an orthogonal
     factorisation of the rows themselves.
     """
-    H = curvature_matrix(objective, w, coordinates, most)
+    H = curvature_matrix(objective, w, coordinates, most, max(ridge, SHARED if objective.scores > 1 else 0.0))
     size = len(H)
-    ridge = max(ridge, SHARED if objective.scores > 1 else 0.0)
-    H[np.diag_indices(size)] += ridge * np.trace(H) / size
     R = factored(H)
     if R is not None:
         return R
@@ -90,8 +89,9 @@ def factored(H: Array) -> Array | None:
 
 def spectral(H: Array) -> Array:
     """A triangular root by eigenvalues, for any H without a negative one but for rounding."""
-    values, vectors = np.linalg.eigh(H)
-    return seen(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
+    size = np.sqrt(H.diagonal())
+    values, vectors = np.linalg.eigh(H / np.outer(size, size))
+    return seen(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T * size)
 
 
 def _rows_root(objective: Any, w: Array, coordinates: Coordinates) -> Array:
@@ -140,10 +140,14 @@ def seen(R: Array) -> Array:
     A direction that seems not to bend is given a faint curvature: a gradient that is itself rounding then moves nothing, and
     one that is not, as along the straight pieces of a loss with corners, moves far and promises much.
     """
-    _, values, vectors = np.linalg.svd(R, full_matrices=False)
+    size = np.linalg.norm(
+        R, axis=0
+    )  # what is rounding is told from columns of one size: a penalty may make one 1e12 times larger
+    size = np.where(size > 0.0, size, 1.0)
+    _, values, vectors = np.linalg.svd(R / size, full_matrices=False)
     largest = values[0] or 1.0
     kept = np.where(values > BLIND * largest, values, FAINT * largest)
-    return np.asarray(np.linalg.qr(kept[:, None] * vectors, mode="r"))
+    return np.asarray(np.linalg.qr(kept[:, None] * vectors * size, mode="r"))
 
 
 def direction(objective: Any, point: Point, root: Array, coordinates: Coordinates) -> Direction:
@@ -186,7 +190,7 @@ def search(objective: Any, point: Point, p: Array) -> Found:
         if level:  # neither height nor slope gets lower: all is rounding
             return Found(point, 0.0, trial)
         sound = np.isfinite(new.height) and after > steep
-        t *= min(max(steep / (steep - after), 0.1), 0.5) if sound else 0.1
+        t *= min(max(steep / (steep - after), 0.1), 0.5) if sound and trial <= HALVINGS else 0.1
     return Found(point, 0.0, TRIALS)
 
 

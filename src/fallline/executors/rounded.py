@@ -9,11 +9,12 @@ import numpy as np
 from fallline.descent import State
 from fallline.executors import terms
 from fallline.executors.level import level_of
-from fallline.executors.newton import Point, at, direction, newton, root_at, search
+from fallline.executors.newton import Found, Point, at, direction, newton, root_at, search
 from fallline.executors.sketched import HEIGHT, PILOT_RIDGE
 from fallline.executors.truncated import downhill
 from fallline.executors.truncated import search as orthant
 from fallline.kernels import passes as kernels
+from fallline.losses import CLASSIFICATION
 from fallline.losses.smoothed import Smoothed
 from fallline.objectives.coordinates import WIDEST, Coordinates, plain, standard
 from fallline.objectives.passes import height_at_zero
@@ -30,6 +31,7 @@ SETTLED = 0.3  # of the estimated excess: once a rounded step promises less, rou
 BENDING = 50  # rows a parameter that are read for the curvature, of those in the window
 SINGLE = 1.5  # rows a parameter in the window, up to which duality leaves nothing open but the excess
 TELLING = 20  # rows a parameter in the window, for the rounded curvature to tell how the loss itself bends
+EVEN = 0.3  # of the variance that rows' places in the window have if they are spread evenly
 WIDTH = 4  # in numbers, after those of the sketched solver
 
 
@@ -93,20 +95,10 @@ class Rounded(NamedTuple):
             height = math.inf
         rounded = with_loss(objective, Smoothed(objective.loss, width))
         point, model = at(rounded, w), model_of(rounded, w, own)
-        way = model(point)
-        found = (orthant if wide(own) else search)(rounded, point, way.p)
+        found = (orthant if wide(own) else search)(rounded, point, model(point).p)
         true = at(objective, found.point.w)
-        left, excess = model(found.point).promised, model(true).promised
-        above = excess
-        gap, many = kernels.shortfalls(rounded.model, true.w)
-        visits += n * (found.passes + 4.0)
-        if many < TELLING * objective.size:  # too few rows near corners for their density to be a curvature
-            left = max(left, way.promised - point.height + found.point.height if found.length < 1.0 else 0.0)
-            if left < SETTLED * gap:  # settled, if those rows that bend here say so too
-                left = max(left, model_of(rounded, found.point.w, own)(found.point).promised)
-                visits += n
-            above = left + float(gap)
-            excess = above if many < SINGLE * objective.size else math.sqrt(excess * above)
+        left, above, excess = estimates(rounded, point, found, true, model, own)
+        visits += n * (found.passes + 5.0)
         if true.height < height:
             best, height = true.w, true.height
         numbers = np.array([height, min(excess, height), found.length, visits, width])
@@ -114,6 +106,23 @@ class Rounded(NamedTuple):
             numbers[WIDTH] = NARROWER * width
         kept = Memory(best, own.centre, own.spread, numbers)
         return State(true.w, kept, best, state.t + 1, state.segments + 1), best[None]
+
+
+def estimates(
+    rounded: Any, point: Point, found: Found, true: Point, model: Callable[[Point], Any], own: Coordinates
+) -> tuple[float, float, float]:
+    """What the rounded objective still promises after the step, the excess at most if that is right, and the excess about."""
+    left, excess = model(found.point).promised, model(true).promised
+    gap, many, evenly = kernels.shortfalls(rounded.model, true.w)
+    heaped = evenly < EVEN  # a heap of rows on the corner itself is a corner of the objective, no curvature
+    if many >= TELLING * rounded.size and not heaped:
+        return left, excess, excess
+    if found.length < 1.0:
+        left = max(left, model(point).promised - (point.height - found.point.height))
+    if left < SETTLED * gap:  # settled, if those rows that bend here say so too
+        left = max(left, model_of(rounded, found.point.w, own)(found.point).promised)
+    above = left + float(gap)
+    return left, above, above if heaped or many < SINGLE * rounded.size else math.sqrt(excess * above)
 
 
 def pilot(part: Any, w: Array, width: float, own: Coordinates) -> tuple[Array, float, float]:
@@ -140,5 +149,5 @@ def wide(own: Coordinates) -> bool:
 
 
 def window(objective: Any) -> float:
-    """How wide to begin: as the targets spread, which is one for classes."""
-    return float(np.std(objective.model.y)) or 1.0
+    """How wide to begin: as the targets spread; for two classes so wide that both corners are seen from a score of zero."""
+    return 2.0 if type(objective.loss) in CLASSIFICATION.values() else float(np.std(objective.model.y)) or 1.0

@@ -126,23 +126,27 @@ def folded(rows: Any, first: Any, last: Any, r: Any, out: Any) -> None:
 
 @compiled
 def shortfalls(model: Any, w: Any) -> Any:
-    """What a rounded loss leaves open: mean of loss(z) + conjugate(a) − a·z over all rows, and how many are in the window.
+    """What a rounded loss leaves open: mean of loss(z) + conjugate(a) − a·z over all rows; rows in the window; how evenly.
 
     a is the rounded loss's slope, which is a slope of the loss at its corner: at a distance δ from a corner whose slope
     jumps by J, the loss is J·δ·(1 − δ/width)/2 above the line of slope a that supports it. At a minimum of the rounded
-    objective the mean of that bounds the excess (Fenchel duality).
+    objective the mean of that bounds the excess (Fenchel duality). How evenly: the variance of the rows' places in the window
+    over that of places drawn evenly; near 0 where they lie on one spot.
     """
-    rounded, total, many = model.loss, 0.0, 0
+    rounded, total, many, first, second = model.loss, 0.0, 0, 0.0, 0.0
     shift, n = model.free * w[w.shape[0] - 1], model.y.shape[0]
     for i in range(n):
         z = dot(model.rows, i, w) + shift + model.offset[i]
         jump = 2.0 * rounded.width * curvature(rounded, model.y[i], z)
         if jump > 0.0:
             low = derivative(rounded.loss, model.y[i], z - rounded.width)
-            past = min(abs(2.0 * (derivative(rounded, model.y[i], z) - low) / jump - 1.0), 1.0)  # δ/width
+            place = 2.0 * (derivative(rounded, model.y[i], z) - low) / jump - 1.0
+            past = min(abs(place), 1.0)  # δ/width
             total += model.weights[i] * 0.5 * jump * rounded.width * past * (1.0 - past)
             many += 1
-    return total / n, many
+            first += place
+            second += place * place
+    return total / n, many, 3.0 * (second - first * first / max(many, 1)) / max(many, 1)
 
 
 @compiled

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fallline.errors import InputError
 from fallline.objectives.passes import curvature_diagonal, moments, row_sum
 from fallline.rows import CSR
 
@@ -15,6 +16,7 @@ Array = np.ndarray[Any, Any]
 
 WIDEST = 1500  # columns: a matrix of that size takes 18 MB and a second to factor a few times
 SQUARABLE = 1.5e-154  # the square of anything less is no ordinary float64: to such a column a penalty is infinite
+LARGEST = 1e151  # of a column: the squares of more add up to no float64
 CONSTANT = 1e-10  # of a column's size: a deviation below this is rounding, and the column constant
 
 
@@ -89,11 +91,13 @@ def plain(objective: Any) -> Coordinates:
 def standard(objective: Any) -> tuple[Coordinates, Array]:
     """Coordinates in which a table is standardised, and each column's kurtosis; costs a reading of the table.
 
-    A wide sparse table is scaled but not centred, and the kurtosis of a sparse one is left aside.
+    A wide sparse table is scaled but not centred, and the kurtosis of a sparse one is left aside. A column whose squares
+    vanish is left as it is, and then alone. Raises InputError for one whose squares overflow.
     """
     own, model = plain(objective), objective.model
     if isinstance(model.rows, CSR):
         size = np.sqrt(curvature_diagonal(objective, np.ones(objective.n), 0))
+        refuse_sizes(size)
         if model.d > WIDEST:
             return own._replace(spread=np.where(size > 0, size, 1.0)), np.zeros(model.d)
         mean = row_sum(objective, np.ones(objective.n)) / objective.n
@@ -101,7 +105,18 @@ def standard(objective: Any) -> tuple[Coordinates, Array]:
     else:
         mean, deviation, kurtosis = moments(objective)
         size = np.hypot(mean, deviation)
+        refuse_sizes(size)
     spread = deviation if own.free else size
     spread = np.where(spread > CONSTANT * size, spread, np.where(size > 0, size, 1.0))
     spread[size < SQUARABLE] = 1.0
     return own._replace(centre=mean if own.free else own.centre, spread=spread), kurtosis
+
+
+def refuse_sizes(size: Array) -> None:
+    """Raise InputError for the first column so large that its squares overflow."""
+    wrong = np.flatnonzero(~(size < LARGEST))
+    if len(wrong):
+        raise InputError(
+            f"column {wrong[0]} (counted from 0) has values beyond {LARGEST:g}, whose squares are no float64 numbers: "
+            "measure it in a larger unit."
+        )

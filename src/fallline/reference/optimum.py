@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from fallline.executors import newton as executors
 from fallline.executors.level import level_of
 from fallline.executors.newton import lasso_of
+from fallline.executors.rounded import window
 from fallline.losses.smoothed import Smoothed
 from fallline.objectives.coordinates import WIDEST, standard
 from fallline.objectives.variants import with_loss
@@ -57,10 +58,9 @@ def newton(objective: Any, w: Array, enough: float, ridge: float = 0.0) -> tuple
 
 def _rounded(objective: Any) -> tuple[Array, float]:
     """Newton on the loss rounded over windows from wide to narrow, each from the last one's point."""
-    spread = float(np.std(objective.model.y)) or 1.0
     w, passes = objective.start(), 0.0
     best, height = w, objective.value(w)
-    for width in spread * 0.5 ** np.arange(24):
+    for width in window(objective) * 0.5 ** np.arange(25):
         rounded = with_loss(objective, Smoothed(objective.loss, float(width)))
         w, more = newton(rounded, w, SETTLED, RIDGE)
         passes += more
