@@ -20,6 +20,7 @@ from fallline.executors.truncated import Truncated
 from fallline.losses import LogLoss, Softmax
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
+from fallline.objectives.order import run_of
 from fallline.rows import CSR
 from fallline.samplers import Shuffled, Sketch
 from fallline.schedules import Constant
@@ -97,7 +98,7 @@ def quick(
     method = Quick()
     return descend(
         objective,
-        sampler=method.sampler(seed),
+        sampler=method.sampler(seed)._replace(block=run_of(objective)),
         step=Plain(),  # it makes its own steps
         schedule=Constant(1.0),
         stop=Epochs(passes),

@@ -1,4 +1,4 @@
-"""The command line: `fallline compare`, `fit` and `predict`. Options in, parts out; no mathematics, no drawing."""
+"""The command line: `fallline compare`, `fit`, `predict` and `warm`. Options in, parts out; no mathematics, no drawing."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from fallline import __version__
 from fallline.cli.compare import compare
 from fallline.cli.fit import fit
 from fallline.cli.predict import predict
+from fallline.cli.warm import warm
 from fallline.errors import InputError
 
 BAD_INPUT = 2  # as click says of an unknown option
@@ -41,8 +42,9 @@ def main() -> None:
       fallline compare houses.csv --target price   your own table
       fallline fit houses.csv --target price -o model
       fallline predict model new.csv -o predictions.csv
+      fallline warm                                compile ahead: no first fit waits
     """
 
 
-for command in (compare, fit, predict):
+for command in (compare, fit, predict, warm):
     main.add_command(command)

@@ -5,6 +5,8 @@ for each loss with the formula inlined, and cached on disk like any other.
 """
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,8 @@ from numba.extending import overload
 
 from fallline import methods
 from fallline.kernels.stamp import STAMP
+from fallline.losses import LOSSES, MULTICLASS, Softmax
+from fallline.notes import tell
 
 FAST = {"reassoc", "contract", "arcp", "nsz"}  # never "nnan" or "ninf": a walk that diverges must be seen to
 OPTIONS: Any = {"fastmath": FAST, "error_model": "numpy", "forceinline": True}
@@ -42,6 +46,14 @@ class Cache(FunctionCache):
         super().__init__(function)
         self._cache_file = Files(self._cache_path, self._impl.filename_base, source_stamp=STAMP)
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The machine code of one combination of types, or None, and it will be compiled; somebody may be waiting."""
+        found = super().load_overload(sig, target_context)
+        for kind in sig if found is None else ():
+            if text := subject(kind):
+                announce(text)
+        return found
+
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the machine code of one combination of types."""
         if all(map(is_own, sig)):
@@ -53,6 +65,28 @@ def is_own(kind: Any) -> bool:
     part = getattr(kind, "instance_class", None)
     own = not isinstance(kind, types.BaseNamedTuple) or part.__module__.startswith("fallline.")
     return own and all(map(is_own, kind.types if isinstance(kind, types.BaseTuple) else ()))
+
+
+def subject(kind: Any) -> str:
+    """What a Numba type is about if it is a model's: its loss, its storage, its floats."""
+    names = getattr(kind, "fields", ())
+    if "rows" not in names:
+        return ""
+    held = dict(zip(names, kind.types, strict=True))
+    rows, loss = held["rows"], getattr(held.get("loss"), "instance_class", Softmax)
+    name = next((name for name, part in {**LOSSES, **MULTICLASS}.items() if part is loss), loss.__name__)
+    return f"{name} on {rows.instance_class.__name__.replace('Dense', 'dense')} {rows.types[0].dtype}"
+
+
+@cache
+def announce(text: str) -> None:
+    """Say once that kernels are compiled."""
+    tell(f"compiling kernels for {text}: once, then cached")
+
+
+def folder() -> Path:
+    """Where the machine code is kept."""
+    return Path(compiled(subject)._cache.cache_path)
 
 
 def compiled(function: Callable[..., Any], fastmath: Any = FAST) -> Any:
