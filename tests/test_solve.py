@@ -7,14 +7,17 @@ import pytest
 import scipy.sparse as sp
 
 from fallline.descent import descend
+from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
 from fallline.executors.truncated import Truncated
+from fallline.executors.working_set import WorkingSet
 from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Gamma, Hinge, LogLoss, Poisson, SquaredError
 from fallline.losses.smoothed import Smoothed
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.objectives.floor import floor_of
 from fallline.objectives.passes import loss_and_gradient, moments
+from fallline.objectives.variants import in_single
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
 from fallline.plan import Plan
 from fallline.reference import optimum_of
@@ -86,15 +89,28 @@ def test_every_loss_reaches_its_optimum_under_every_penalty_from_any_storage(nam
     assert share(objective_of(name, penalty), run, reference(name, penalty)) <= (ROUNDED if rough else WITHIN)
 
 
-def test_conjugate_gradients_find_the_same_optimum_as_matrices():
+def test_wide_solvers_find_the_same_optimum_as_matrices():
     X, z = table()
     many = SoftmaxRegression(X, np.digitize(z, [-1.0, 1.0]), None, L2(0.01))
     one = Linear(X, targets("log_loss", z), LogLoss(), L2(0.01))
     sparse = Linear(sp.csr_array(X), targets("log_loss", z), LogLoss(), L2(0.01))
-    solver = Solver(Truncated(), Sketch(100, growth=1), "")
-    for objective in (many, one, sparse):
-        run = walked(objective, solver, AnyOf(stop_of(objective, 1e-8)), None)
-        assert share(objective, run, optimum_of(objective).value) <= 1e-6
+    for advance in (Truncated(), PreconditionedLBFGS(1e-8)):
+        for objective in (many, one, sparse):
+            run = walked(objective, Solver(advance, Sketch(100, 2, 1), ""), AnyOf(stop_of(objective, 1e-8)), None)
+            assert share(objective, run, optimum_of(objective).value) <= 3e-8
+
+
+def test_products_in_single_precision_do_not_cost_digits():
+    X, z = table()
+    X, y = (X / SPREAD).astype(np.float32), np.digitize(z, [-1.0, 1.0])
+    single, double = SoftmaxRegression(X, y, None, L2(0.01)), SoftmaxRegression(X.astype(float), y, None, L2(0.01))
+    solver, lowest = Solver(PreconditionedLBFGS(1e-9), Sketch(100, 2, 1), ""), optimum_of(double).value
+    assert share(double, walked(single, solver, AnyOf(stop_of(single, 1e-9)), None), lowest) <= 1e-8
+    w = np.random.default_rng(0).standard_normal(single.size)
+    rough, exact = loss_and_gradient(in_single(single), w), loss_and_gradient(single, w)
+    assert rough[0] != exact[0]
+    assert rough[0] == pytest.approx(exact[0], rel=1e-6)
+    assert rough[1] == pytest.approx(exact[1], abs=1e-5)
 
 
 def large(n: int = 40_000) -> Linear:
@@ -145,14 +161,14 @@ def test_resuming_equals_never_stopping(objective):
         assert np.array_equal(whole.trace[name], again.trace[name], equal_nan=True)
 
 
-@pytest.mark.parametrize("advance", [Rounded(), Truncated()], ids=str)
+@pytest.mark.parametrize("advance", [Rounded(), Truncated(), PreconditionedLBFGS(1e-2), WorkingSet()], ids=str)
 def test_the_other_solvers_resume_too(advance):
     X, z = table()
     loss = Hinge() if isinstance(advance, Rounded) else LogLoss()
     objective = Linear(X, targets("hinge", z), loss, L2(0.01))
     walk = {"sampler": Sketch(len(z)), "step": Plain(), "schedule": Constant(1.0), "advance": advance}
-    whole = descend(objective, stop=Updates(5), **walk)
-    again = descend(objective, stop=Updates(5), start=descend(objective, stop=Updates(2), **walk), **walk)
+    whole = descend(objective, stop=Updates(9), **walk)
+    again = descend(objective, stop=Updates(9), start=descend(objective, stop=Updates(4), **walk), **walk)
     assert np.array_equal(whole.w, again.w)
 
 

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import Lasso
 
 from fallline.executors.dual_first import DualFirst
+from fallline.executors.newton import lasso_of
+from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.rounded import Rounded
-from fallline.executors.truncated import Truncated
+from fallline.executors.working_set import WorkingSet
 from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, LogLoss
 from fallline.objectives import Linear
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
@@ -44,10 +47,16 @@ def problem(name: str, penalty: Any, sparse: bool = True, **rest: Any) -> Linear
     return Linear(sp.csr_array(X) if sparse else X, y, LOSSES[name](), penalty, **rest)
 
 
+def first(objective: Linear, tol: float = 1e-4) -> DualFirst:
+    """With the method to follow that the solver would take."""
+    if not objective.loss.smooth():
+        return DualFirst(Rounded())
+    return DualFirst(WorkingSet() if lasso_of(objective) > 0.0 else PreconditionedLBFGS(tol))
+
+
 def wide(objective: Linear, tol: float = 1e-4, **rest: Any) -> Any:
     """The walk that a table too wide for a matrix of curvature would get."""
-    then = Truncated() if objective.loss.smooth() else Rounded()
-    solver = Solver(DualFirst(then), DualFirst().sampler(objective.n), "")
+    solver = Solver(first(objective, tol), DualFirst().sampler(objective.n), "")
     return walked(objective, solver, AnyOf((*stop_of(objective, tol), *rest.pop("also", ()))), rest.pop("start", None))
 
 
@@ -60,15 +69,15 @@ def test_every_loss_reaches_the_optimum_of_its_dense_twin(name, penalty):
     assert share(objective, wide(objective), lowest) <= (WITHIN if objective.loss.smooth() else ROUNDED)
 
 
-ASCENT, NEWTON = "dual coordinate ascent", "Newton steps by conjugate gradients"
+ASCENT, FOLLOWS = "dual coordinate ascent", "preconditioned L-BFGS steps"
 RULE = {
     "rows of length one, C = 1": ("log_loss", L2(1 / ROWS), {}, ASCENT),
     "C = 15.9, q just below 4": ("log_loss", L2(1 / (15.9 * ROWS)), {}, ASCENT),
-    "C = 16.1, just above": ("log_loss", L2(1 / (16.1 * ROWS)), {}, NEWTON),
-    "a heavy row": ("log_loss", L2(1 / ROWS), {"weights": np.append(np.ones(ROWS - 1), 30.0)}, NEWTON),
-    "the same of a larger curvature": ("squared_error", L2(1 / (4.1 * ROWS)), {}, NEWTON),
-    "no L2 share": ("log_loss", L1(0.01), {}, NEWTON),
-    "no dual": ("poisson", L2(0.1), {}, NEWTON),
+    "C = 16.1, just above": ("log_loss", L2(1 / (16.1 * ROWS)), {}, FOLLOWS),
+    "a heavy row": ("log_loss", L2(1 / ROWS), {"weights": np.append(np.ones(ROWS - 1), 30.0)}, FOLLOWS),
+    "the same of a larger curvature": ("squared_error", L2(1 / (4.1 * ROWS)), {}, FOLLOWS),
+    "no L2 share": ("log_loss", L1(0.01), {}, "Newton steps on a working set"),
+    "no dual": ("poisson", L2(0.1), {}, FOLLOWS),
     "an L1 share beside": ("log_loss", ElasticNet(0.1, 0.5), {}, ASCENT),
     "corners": ("hinge", L2(1 / (100 * ROWS)), {}, ASCENT),
     "corners without an L2 share": ("hinge", L1(0.01), {}, "Newton steps on the loss rounded at its corners"),
@@ -80,7 +89,7 @@ def test_the_rule_takes_what_it_says(case):
     name, penalty, rest, way = RULE[case]
     objective = problem(name, penalty, **rest)
     run = wide(objective, also=(Updates(1),))
-    assert DualFirst(Truncated() if objective.loss.smooth() else Rounded()).way(run.state) == way
+    assert first(objective).way(run.state) == way
 
 
 def test_a_wide_sparse_table_is_walked_by_the_rule_and_says_so():
@@ -90,15 +99,15 @@ def test_a_wide_sparse_table_is_walked_by_the_rule_and_says_so():
     assert run.trace.about["solver"] == ASCENT
     assert run.trace["visits"].tolist() == [ROWS * k for k in range(len(run.trace))]
     again = solve(Linear(X, y, LogLoss(), L2(1 / ROWS)), start=run.w)
-    assert again.trace.about["solver"] == NEWTON
+    assert again.trace.about["solver"] == FOLLOWS
     assert again.trace["loss"][0] == pytest.approx(run.trace["loss"][-1], rel=1e-12)
 
 
-def test_a_gap_that_no_longer_halves_hands_over_to_newton():
+def test_a_gap_that_no_longer_halves_hands_over():
     objective = problem("log_loss", L2(1 / (15.0 * ROWS)))
     run, lowest = wide(objective, 1e-8), optimum_of(objective).value
     gap, way = run.trace["excess"], DualFirst().way(run.state)
-    passes = int(way.removeprefix(f"{ASCENT}, after ").removesuffix(f" passes {NEWTON}"))
+    passes = int(way.removeprefix(f"{ASCENT}, after ").removesuffix(f" passes {FOLLOWS}"))
     assert gap[passes] > gap[passes - 1] / 2
     assert (gap[2:passes] <= gap[1 : passes - 1] / 2).all()
     assert (gap[: passes + 1] >= run.trace["loss"][: passes + 1] - lowest).all()  # proven until then
@@ -113,3 +122,18 @@ def test_resuming_equals_never_stopping_across_the_hand_over():
         again = wide(objective, 1e-8, start=wide(objective, 1e-8, also=(Updates(after),)))
         assert np.array_equal(whole.w, again.w)
         assert np.array_equal(whole.trace["excess"], again.trace["excess"])
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_a_wide_lasso_is_solved_on_the_coefficients_that_move(sparse):
+    X = np.random.default_rng(3).standard_normal((ROWS, 1600))
+    X = np.where(abs(X) < 1.0, 0.0, X) + (0.0 if sparse else 2.0)
+    y = targets("squared_error", X[:, :5].sum(axis=1))
+    objective = Linear(sp.csr_array(X) if sparse else X, y, None, L1(0.3))
+    run = solve(objective, 1e-6, certify=True)
+    assert run.trace.about["solver"] == "Newton steps on a working set"
+    other = Lasso(alpha=0.3, tol=1e-12, max_iter=100_000).fit(X, y)
+    lowest = objective.value(np.append(other.coef_, other.intercept_))
+    assert share(objective, run, lowest) <= 3e-6
+    assert set(np.flatnonzero(run.w[:-1])) == set(np.flatnonzero(other.coef_))
+    assert run.trace.last("loss") - lowest <= run.trace.about["bound"]

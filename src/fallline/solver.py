@@ -13,10 +13,12 @@ from fallline.executors import terms
 from fallline.executors.certificate import Bound, bound_of
 from fallline.executors.dual_first import WAYS, DualFirst
 from fallline.executors.newton import lasso_of
+from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.quick import Quick
 from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
 from fallline.executors.truncated import Truncated
+from fallline.executors.working_set import WorkingSet
 from fallline.losses import LogLoss, Softmax
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
@@ -73,7 +75,7 @@ def solve(
     not copied. Raises InputError for an objective that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
-    solver = solver_for(objective, seed)
+    solver = solver_for(objective, seed, tol)
     with one_blas_thread():
         run = walked(
             objective, solver, AnyOf((*stop_of(objective, tol), *(() if budget is None else (budget,)))), start, gauges
@@ -145,23 +147,30 @@ def _window(run: Run) -> float:
     return float(run.trace.last("window")) if "window" in run.trace.columns else 0.0
 
 
-def solver_for(objective: Any, seed: int = 0) -> Solver:
-    """The solver for an objective, by its loss, its size and its storage; docs/solver.md has the rule as a table."""
+def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
+    """The solver for an objective, by its loss, its size and its storage; docs/solver.md has the rule as a table.
+
+    tol: the share of the loss near which the excess must be well estimated.
+    """
     n, size, sparse = objective.n, objective.size, isinstance(objective.model.rows, CSR)
     rows = max(min(max(SKETCHED * size, FEWEST), MOST), LEAST * size)
     rows = n if 2 * rows > n or sparse else rows
     exact = n * size**2 <= AFFORDABLE
     narrow = size <= NARROW or (lasso_of(objective) > 0.0 and size <= WIDEST)
     smooth = objective.loss.smooth()
+    wide: Any = PreconditionedLBFGS(tol)
+    if lasso_of(objective) > 0.0:
+        wide = WorkingSet() if objective.scores == 1 else Truncated()
     if sparse and objective.scores == 1 and not (narrow and exact):
-        return Solver(DualFirst(Truncated() if smooth else Rounded()), DualFirst().sampler(n, seed), "")
+        first = DualFirst(wide if smooth else Rounded())
+        return Solver(first, first.sampler(n, seed), "")
     if not smooth:
         return Solver(Rounded(), Sketch(rows, seed=seed), WAYS[Rounded])
     if narrow and (exact or not sparse):
         text = "exact Newton steps" if rows >= n else f"curvature sketched from {rows:,} rows"
         return Solver(Sketched(), Sketch(rows, seed=seed), text)
     rows = min(n, max(STAND_IN * (objective.model.d + 1), MOST // 10))
-    return Solver(Truncated(), Sketch(rows, growth=1, seed=seed), WAYS[Truncated])
+    return Solver(wide, Sketch(rows, passes=2, growth=1, seed=seed), WAYS[type(wide)])
 
 
 def stop_of(objective: Any, tol: float) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Sparse tables: dual coordinate ascent while it is quick, Newton's method from where it is not."""
+"""Sparse tables: dual coordinate ascent while it is quick, curvature of all rows from where it is not."""
 
 from typing import Any, NamedTuple
 
@@ -7,10 +7,12 @@ import numpy as np
 from fallline.descent import State
 from fallline.executors import terms
 from fallline.executors.level import level_of
+from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.rounded import Rounded
 from fallline.executors.sdca import SDCA, bend
 from fallline.executors.smoothness import ridge
 from fallline.executors.truncated import Truncated
+from fallline.executors.working_set import WorkingSet
 from fallline.kernels.conjugates import DUALS
 from fallline.kernels.dual import CENTRE, GAP
 from fallline.samplers import Shuffled
@@ -24,7 +26,12 @@ PATIENCE = 1  # for smooth losses
 LONGER = 10  # for those with corners, whose gap falls by fits and starts, and whose other method is slow on wide tables
 PASSES, MARK, SINCE = 0, 1, 2  # places in numbers: passes before the hand-over, −1 until then; a gap; passes since that
 ASCENT = "dual coordinate ascent"
-WAYS = {Truncated: "Newton steps by conjugate gradients", Rounded: "Newton steps on the loss rounded at its corners"}
+WAYS = {
+    PreconditionedLBFGS: "preconditioned L-BFGS steps",
+    Truncated: "Newton steps by conjugate gradients",
+    WorkingSet: "Newton steps on a working set",
+    Rounded: "Newton steps on the loss rounded at its corners",
+}
 
 
 class DualFirst(NamedTuple):
@@ -37,7 +44,7 @@ class DualFirst(NamedTuple):
     do; dual ascent needs an L2 share and a loss whose dual is known.
     """
 
-    then: Any = Truncated()
+    then: Any = PreconditionedLBFGS()
 
     def sampler(self, n: int, seed: int = 0) -> Shuffled:
         """The rows that it is meant for: a pass is one step."""

@@ -1,5 +1,6 @@
 """L-BFGS: Newton's method with a curvature that is remembered from the last steps."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,16 +99,19 @@ class LBFGS(NamedTuple):
         return w, height, g, passes
 
 
-def two_loops(g: Array, steps: Array, turns: Array) -> Array:
-    """The inverse curvature that the steps (k, size) and turns (k, size) stand for, times g (Nocedal & Wright 2006, alg. 7.4)."""
+def two_loops(g: Array, steps: Array, turns: Array, first: Callable[[Array], Array] = lambda g: g) -> Array:
+    """The inverse curvature that the steps (k, size) and turns (k, size) stand for, times g (Nocedal & Wright 2006, alg. 7.4).
+
+    first: a first guess of it, but for its scale.
+    """
     if not len(steps):
-        return g
+        return first(g)
     out, shares = g.copy(), []
     for moved, turned in zip(steps[::-1], turns[::-1], strict=True):
         share = float(moved @ out) / float(moved @ turned)
         out = out - share * turned
         shares.append(share)
-    out = out * (float(steps[-1] @ turns[-1]) / float(turns[-1] @ turns[-1]))
+    out = first(out) * (float(steps[-1] @ turns[-1]) / float(turns[-1] @ first(turns[-1])))
     for moved, turned, share in zip(steps, turns, shares[::-1], strict=True):
         out = out + (share - float(turned @ out) / float(moved @ turned)) * moved
     return out

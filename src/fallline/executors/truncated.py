@@ -4,7 +4,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg as la
 
 from fallline.descent import State
 from fallline.executors import terms
@@ -14,7 +13,7 @@ from fallline.executors.sketched import HEIGHT
 from fallline.losses import SquaredError
 from fallline.objectives.coordinates import WIDEST, Coordinates, plain, standard
 from fallline.objectives.passes import height_at_zero
-from fallline.objectives.products import Product, curvature_product, stand_in, stand_in_diagonal
+from fallline.objectives.products import Product, curvature_product, soothing, stand_in, stand_in_diagonal
 from fallline.objectives.variants import subset
 from fallline.rows import CSR
 from fallline.samplers import Sketch
@@ -128,18 +127,12 @@ class Way(NamedTuple):
 def downhill(objective: Any, point: Point, root: Array, own: Coordinates, times: Product | None = None) -> Way:
     """The step that conjugate gradients find, on the coefficients that are free to move; `times` if the curvature is known."""
     slope = pseudo_slope(objective, point)
-    free = (slope != 0.0) | (point.w != 0.0)
-
-    def soothed(g: Array) -> Array:
-        u = own.slope(g)
-        if root.ndim == 1:
-            return own.step(u / root**2) * free
-        u = u.reshape(own.scores, own.width).T
-        half = la.solve_triangular(root, u, trans="T", check_finite=False)
-        return own.step(la.solve_triangular(root, half, check_finite=False).T.ravel()) * free
+    free, soothe = (slope != 0.0) | (point.w != 0.0), soothing(root, own)
 
     enough = EXACT if isinstance(objective.loss, SquaredError) else ENOUGH
-    return conjugate(times or curvature_product(objective, point.w, own), soothed, slope, free, enough)
+    return conjugate(
+        times or curvature_product(objective, point.w, own), lambda g: soothe(g) * free, slope, free, enough
+    )
 
 
 def conjugate(times: Product, soothed: Product, g: Array, free: Array, enough: float) -> Way:

@@ -22,6 +22,8 @@ class RowObjective:
     Σ vᵢ·loss(yᵢ, zᵢ)/Σ vᵢ + penalty(coefficients), scikit-learn's objective for SGD.
     """
 
+    products = np.dtype(float)  # what a dense table is multiplied in, for several classes, if it is not longer itself
+
     def __init__(self, model: Any, penalty: Any, scores: int, size: int) -> None:
         self.model, self.penalty = model, penalty
         self.scores = scores  # a row

@@ -47,15 +47,19 @@ def loss_and_gradient(objective: Any, w: Array, threads: int | None = None) -> t
 
 
 def _by_class(objective: Any, w: Array, threads: int | None) -> tuple[float, Array]:
-    """The same for several scores a row of a dense table, by matrix products of strips in float64."""
+    """The same for several scores a row of a dense table, by matrix products of strips, in float64 unless told otherwise."""
     model, K, d = objective.model, objective.classes, objective.model.d
-    W, free = w[: K * d].reshape(K, d).T, w[K * d :]
+    kind = np.result_type(model.rows.X, objective.products)
+    W, free = np.ascontiguousarray(w[: K * d].reshape(K, d).T, kind), w[K * d :].astype(kind)
+    offset, weights = model.offset.any(), model.weights.astype(kind)
 
     def piece(first: int, last: int, out: Array) -> None:
         for begin in range(first, last, STRIP):
             rows = slice(begin, min(begin + STRIP, last))
-            X = model.rows.X[rows].astype(float, copy=False)
-            z = X @ W + model.offset[rows]
+            X = model.rows.X[rows].astype(kind, copy=False)
+            z = X @ W
+            if offset:
+                z += model.offset[rows].astype(kind)
             if len(free):
                 z += free
             z -= z.max(axis=1, keepdims=True)
@@ -66,10 +70,10 @@ def _by_class(objective: Any, w: Array, threads: int | None) -> tuple[float, Arr
             out[-1] += float(model.weights[rows] @ np.log(whole))
             z /= whole[:, None]
             z[own] -= 1.0
-            z *= model.weights[rows, None]
+            z *= weights[rows, None]
             out[: K * d] += (z.T @ X).ravel()
             if len(free):
-                out[K * d : -1] += z.sum(axis=0)
+                out[K * d : -1] += z.sum(axis=0, dtype=float)
 
     total = pieces(objective, piece, len(w) + 1, threads) / objective.n
     g = total[:-1].copy()

@@ -110,3 +110,16 @@ def stand_in_diagonal(objective: Any, w: Array, coordinates: Coordinates) -> Arr
         own = np.full(coordinates.width, bends.mean())  # columns are standardised
     diagonal = np.tile(own, K) + coordinates.each(pull_slope(objective), 2)
     return np.asarray(np.sqrt(np.maximum(diagonal, FAINT * diagonal.max() + TINY)))
+
+
+def soothing(root: Array, coordinates: Coordinates) -> Product:
+    """g → the inverse of the curvature with that root, of a matrix or of a diagonal alone, times g."""
+
+    def soothed(g: Array) -> Array:
+        u = coordinates.slope(g)
+        if root.ndim == 1:
+            return coordinates.step(u / root**2)
+        half = la.solve_triangular(root, u.reshape(coordinates.scores, -1).T, trans="T", check_finite=False)
+        return coordinates.step(la.solve_triangular(root, half, check_finite=False).T.ravel())
+
+    return soothed

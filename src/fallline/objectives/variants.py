@@ -25,6 +25,13 @@ def with_weights(objective: Any, weights: Array) -> Any:
     return other
 
 
+def in_single(objective: Any) -> Any:
+    """The same, with the products of a dense float32 table by several classes made in float32; sums stay in float64."""
+    other = copy.copy(objective)
+    other.products = np.dtype(np.float32)
+    return other
+
+
 def subset(objective: Any, rows: Array, shares: Array | None = None) -> Any:
     """The objective over those rows alone, copied out; `shares` multiply their weights, which then get mean one again."""
     model = objective.model
