@@ -58,6 +58,7 @@ def targets(found: dict[str, float]) -> list[Target]:
     one, two = found["pass, 1 thread"], found["pass, 2 threads"]
     alone = found["pass, 2 threads, one reads"]
     step, sparse, dual = found["stochastic, dense"], found["stochastic, CSR"], found["SDCA, CSR"]
+    single = found["SDCA, CSR, row by row"]
     return [
         Target("full loss + gradient pass, dense f32", "≤ 2.5 × the read floor on 1 thread, ≤ 1.6 × on 2",
                f"{one:.2f} ×, {two:.2f} × (of what two threads read; {alone:.2f} × of what one does)",
@@ -65,7 +66,7 @@ def targets(found: dict[str, float]) -> list[Target]:
         Target("stochastic epoch, dense d = 50, logistic", "≥ 8 × faster than SGDClassifier's",
                f"{step:.1f} ×", step >= 8.0, "speed"),
         Target("stochastic epoch, CSR · SDCA epoch", "≥ 2.2 × · ≥ 1.6 × faster than SGDClassifier's",
-               f"{sparse:.1f} × · {dual:.1f} ×", sparse >= 2.2 and dual >= 1.6, "speed"),
+               f"{sparse:.1f} × · {dual:.1f} × in runs of 64, as the solver walks ({single:.1f} × row by row)", sparse >= 2.2 and dual >= 1.6, "speed"),
     ]  # fmt: skip
 
 
@@ -119,7 +120,10 @@ def epochs(name: str, objective: Any, X: Any, units: int, unit: str) -> dict[str
     for what, seconds in took.items():
         print(f"  {what:46s}{seconds / units * 1e9:8.1f} ns {unit}{reference / seconds:8.1f} × SGDClassifier")
     found = {f"stochastic, {name}": reference / took[f"stochastic, usual (runs of {run})"]}
-    return found | ({"SDCA, CSR": reference / took["SDCA, its usual rows"]} if sparse else {})
+    if sparse:
+        found["SDCA, CSR"] = reference / took[f"SDCA, runs of {run}"]
+        found["SDCA, CSR, row by row"] = reference / took["SDCA, its usual rows"]
+    return found
 
 
 def epoch(objective: Any, sampler: Any, advance: Any = compiled, step: Any = None) -> Callable[[], object]:
