@@ -33,15 +33,18 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_certified_least_squares_have_eight_digits(name):
     certified, y, columns = read(NIST / f"{name}.dat")
     intercept = name != "NoInt1"
-    w = solve(Linear(design(name, columns), y, SquaredError(), intercept=intercept)).w
-    found = np.roll(w, 1) if intercept else w
+    run = solve(Linear(design(name, columns), y, SquaredError(), intercept=intercept))
+    found = np.roll(run.w, 1) if intercept else run.w
     assert len(found) == len(certified) >= 1
     digits = -np.log10(np.maximum(abs(found / certified - 1.0), 1e-16))
     assert digits.min() >= DIGITS
+    assert ("condition" in run.trace.about) == (name not in ("Norris", "NoInt1"))  # columns that are nearly dependent
+    assert run.trace.about.get("digits", DIGITS) >= DIGITS  # the data allow it
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weights and offset"])
 @pytest.mark.parametrize("family", ["Poisson", "Gamma", "Binomial"])
-def test_generalised_linear_models_equal_statsmodels(family):
+def test_generalised_linear_models_equal_statsmodels(family, weighted):
     sm = pytest.importorskip("statsmodels.api")
     rng = np.random.default_rng(5)
     X = rng.standard_normal((300, 4)) * [1.0, 10.0, 0.1, 3.0] + [0.0, 50.0, 0.0, -7.0]
@@ -53,6 +56,8 @@ def test_generalised_linear_models_equal_statsmodels(family):
     }[family]
     kind = getattr(sm.families, family)(*([link] if link else []))
     target = (y > 0).astype(float) if family == "Binomial" else y
-    theirs = sm.GLM(target, sm.add_constant(X), family=kind).fit(tol=1e-14, maxiter=200).params
-    ours = np.roll(solve(Linear(X, y, loss), tol=0.0).w, 1)
+    weights, offset = (rng.exponential(size=300), 0.3 * rng.standard_normal(300)) if weighted else (None, None)
+    model = sm.GLM(target, sm.add_constant(X), family=kind, freq_weights=weights, offset=offset)
+    theirs = model.fit(tol=1e-14, maxiter=200).params
+    ours = np.roll(solve(Linear(X, y, loss, weights=weights, offset=offset), tol=0.0).w, 1)
     assert np.allclose(ours, theirs, rtol=1e-8, atol=1e-10)

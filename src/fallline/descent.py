@@ -41,6 +41,16 @@ class Run(NamedTuple):
         """Whether the walk ran away; its point is then no answer."""
         return "diverged:" in self.reason  # as trace.broken and stops.Diverged word it, alone or among other reasons
 
+    def __str__(self) -> str:
+        """Where it ended, how close to the optimum if anybody knows, and why."""
+        trace, about = self.trace, self.trace.about
+        text = f"loss {trace.last('loss'):.6g} after {trace.last('visits') / trace.n:.3g} passes"
+        if "excess" in trace.columns:
+            text += f", about {trace.last('excess'):.2g} above the optimum"
+        if "bound" in about:
+            text += f" (proven: at most {about['bound']:.2g})"
+        return f"{text}; {self.reason}"
+
 
 def by_hand(
     objective: Objective,

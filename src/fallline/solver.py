@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,15 +11,17 @@ from threadpoolctl import ThreadpoolController
 from fallline.descent import Run, descend
 from fallline.executors import terms
 from fallline.executors.certificate import Bound, bound_of
+from fallline.executors.conditioning import conditioning
 from fallline.executors.dual_first import WAYS, DualFirst
+from fallline.executors.level import height_at_level
 from fallline.executors.newton import lasso_of
 from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.quick import Quick
 from fallline.executors.rounded import Rounded
-from fallline.executors.sketched import Sketched
+from fallline.executors.sketched import Memory, Sketched
 from fallline.executors.truncated import Truncated
 from fallline.executors.working_set import WorkingSet
-from fallline.losses import LogLoss, Softmax
+from fallline.losses import LogLoss, Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
 from fallline.objectives.order import run_of
@@ -69,10 +71,11 @@ def solve(
     objective: Linear or SoftmaxRegression. start: a point, or a Run of this solver to go on with. budget: a stopping rule
     beside `tol`, read between steps. gauges: extra columns of the trace.
 
-    The trace has the estimate at every look, absolute, in the column `excess`; `run.reason` says how the walk ended and
-    `run.trace.about["solver"]` which way was taken. With `certify`, `run.trace.about["bound"]` is a proven bound of the
-    excess, absolute, and `about["proof"]` says by what; executors/certificate.py has the proofs and their costs. The table is
-    not copied. Raises InputError for an objective that is not a model of rows.
+    The trace has the estimate at every look, absolute, in the column `excess`; `run.reason` says how the walk ended, and
+    `run.trace.about["solver"]` which way was taken. For least squares on nearly dependent columns `about` has their `condition`
+    and how many `digits` of the coefficients the data allow. With `certify`, `about["bound"]` is a proven bound of the excess,
+    absolute, and `about["proof"]` says by what; executors/certificate.py has the proofs and their costs. The table is not
+    copied. Raises InputError for an objective that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
     solver = solver_for(objective, seed, tol)
@@ -81,6 +84,8 @@ def solve(
             objective, solver, AnyOf((*stop_of(objective, tol), *(() if budget is None else (budget,)))), start, gauges
         )
         run.trace.about["solver"] = solver.text or solver.advance.way(run.state)
+        if type(objective.loss) is SquaredError and isinstance(solver.advance, Sketched):
+            run.trace.about.update(conditioning(objective, Memory(*run.state.memory).root))
         if certify:
             bound = certified(objective, solver, run)
             run.trace.about.update(bound=bound.value, proof=bound.proof)
@@ -167,7 +172,10 @@ def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
     if not smooth:
         return Solver(Rounded(), Sketch(rows, seed=seed), WAYS[Rounded])
     if narrow and (exact or not sparse):
-        text = "exact Newton steps" if rows >= n else f"curvature sketched from {rows:,} rows"
+        text = f"curvature sketched from {rows:,} rows"
+        if rows >= n:
+            closed = type(objective.loss) is SquaredError and lasso_of(objective) <= 0.0
+            text = "least squares, solved at once" if closed else "exact Newton steps"
         return Solver(Sketched(), Sketch(rows, seed=seed), text)
     rows = min(n, max(STAND_IN * (objective.model.d + 1), MOST // 10))
     return Solver(wide, Sketch(rows, passes=2, growth=1, seed=seed), WAYS[type(wide)])
@@ -175,7 +183,8 @@ def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
 
 def stop_of(objective: Any, tol: float) -> tuple[Any, ...]:
     """Close enough, or no optimum to be close to, or enough tried."""
-    rules: list[Any] = [Excess(tol, floor_of(objective)), Updates(SEGMENTS)]
+    level = cache(partial(height_at_level, objective))
+    rules: list[Any] = [Excess(tol, floor_of(objective), level), Updates(SEGMENTS)]
     weights = objective.model.weights
     if type(objective.loss) in (LogLoss, Softmax) and objective.penalty.cost(1.0) == 0.0:
         rules.insert(0, Separable(math.log(2.0) * float(weights[weights > 0].min()) / objective.n))

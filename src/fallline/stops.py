@@ -7,7 +7,7 @@ the class, add the row.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fallline.gauges import GradientNorm as GradientNormGauge
@@ -202,17 +202,22 @@ class Excess(NamedTuple):
     """When the executor's estimate of the excess over the optimum is at most `tol` of the loss, or no step descends any more.
 
     Only for executors that read their excess (see descent.descend). The share is of the loss above `floor`, the loss of a
-    model that predicts every row perfectly, and of no less than a thousandth of where the walk started: a perfect fit need
-    not be made more perfect (docs/decisions/0004).
+    model that predicts every row perfectly, and of no less than a thousandth of where the walk started, or of what `level`
+    answers, the loss of the best constant model, if that is less: a perfect fit need not be made more perfect
+    (docs/decisions/0004). It is asked only where the fit is that good.
     """
 
     tol: float = 1e-4
     floor: float = 0.0
+    level: Callable[[], float] = lambda: math.inf
 
     def reason(self, trace: Trace) -> str:
         losses = trace.columns["loss"]
         excess = min(trace.last("excess"), losses[-1] - self.floor)
-        share = excess / max(losses[-1] - self.floor, START_SHARE * (losses[0] - self.floor), 1e-300)
+        scale = losses[-1] - self.floor
+        if scale < START_SHARE * (losses[0] - self.floor):
+            scale = max(scale, START_SHARE * (min(losses[0], self.level()) - self.floor))
+        share = excess / max(scale, 1e-300)
         if share <= self.tol:
             return f"the estimated excess over the optimum, {share:.2g} of the loss, is at most {self.tol:g}"
         lengths = trace.columns["length"][-STUCK:]

@@ -16,6 +16,7 @@ from fallline.comparison.study import Study
 from fallline.comparison.verdict import verdict_of
 from fallline.data import Dataset, fingerprint_of, load
 from fallline.errors import InputError
+from fallline.executors.level import height_at_level
 from fallline.losses import POSITIVE, LogLoss, Softmax, SquaredError
 from fallline.objectives.floor import floor_of
 from fallline.objectives.passes import threads_at_most
@@ -152,7 +153,7 @@ def _compared(
 def yardstick(objective: Any, optimum: float, by: str) -> Yardstick:
     """How excess is measured on this objective (see Yardstick)."""
     start, least = objective.value(objective.start()), floor_of(objective)
-    scale = max(optimum - least, START_SHARE * (start - least))
+    scale = max(optimum - least, START_SHARE * (min(start, height_at_level(objective)) - least))
     return Yardstick(optimum, scale if scale > 0 else 1.0, start, by)
 
 

@@ -41,17 +41,16 @@ def by_duality(objective: Any, w: Array, window: float = 0.0) -> float:
     window: that of the rounding, for a loss with corners, whose slopes at w are then between the corner's two.
     """
     model, ridge, lasso = objective.model, float(objective.penalty.pull(1.0)), lasso_of(objective)
-    height, slack = objective.value(w), 0.0
+    height, slack = objective.value(w), math.inf
     rounded = with_loss(objective, Smoothed(objective.loss, window)) if window > 0.0 else objective
     if objective.size <= WIDEST:
         own, _ = standard(objective)
         w = newton(rounded, w, RESTING, STEPS, own).point.w if window > 0.0 else w
         u = moved(objective, w, minus_slopes(rounded.model, w), rounded.curvature(w), own)
-        if ridge <= 0.0 and lasso <= 0.0:
-            left, size = own.slope(sum_of(objective, u)), abs(model.weights * u).mean()
-            if abs(left).max() > EVEN * size:
+        if ridge <= 0.0:
+            slack = uneven(objective, u, lasso, own, own.into(w))
+            if slack == math.inf and lasso <= 0.0:
                 return math.inf
-            slack = 2.0 * float(abs(left) @ abs(own.into(w)))
     else:
         u = minus_slopes(rounded.model, w)
         if ridge <= 0.0 and lasso <= 0.0:
@@ -59,11 +58,23 @@ def by_duality(objective: Any, w: Array, window: float = 0.0) -> float:
     if objective.intercept:
         u = balanced(u, model.weights)
     pulled = sum_of(objective, u)[: model.d]
-    share, paid = charged(pulled, ridge, lasso)
+    share, paid = charged(pulled, ridge, lasso) if slack == math.inf else (1.0, 0.0)
     u = share * u
     dual = DUALS[type(objective.loss)](*objective.loss)
     low = -(conjugates(dual, model.y, model.weights, u) + float((model.weights * u) @ model.offset)) / objective.n
-    return max(height - (low - paid), 0.0) + slack
+    return max(height - (low - paid), 0.0) + (0.0 if slack == math.inf else slack)
+
+
+def uneven(objective: Any, u: Array, lasso: float, own: Coordinates, at: Array) -> float:
+    """What slopes may be off for rounding where they must even out exactly: twice as much as that is worth at the point `at` in
+    standardised coordinates, on its longest coordinate; infinite where it is more than rounding.
+    """
+    sums = sum_of(objective, u)
+    sums[: objective.penalised] -= np.clip(sums[: objective.penalised], -lasso, lasso)
+    left = abs(own.slope(sums))
+    if left.max() > EVEN * abs(objective.model.weights * u).mean():
+        return math.inf
+    return 2.0 * float(left.sum() * abs(at).max())
 
 
 def charged(pulled: Array, ridge: float, lasso: float) -> tuple[float, float]:

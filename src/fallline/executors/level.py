@@ -28,3 +28,8 @@ def level_of(objective: Any) -> Array:
     elif abs(model.y).max() > 1.0:
         w[-1] = float(np.median(model.y - model.offset))
     return w
+
+
+def height_at_level(objective: Any) -> float:
+    """The loss there; a pass."""
+    return float(objective.value(level_of(objective)))

@@ -30,7 +30,7 @@ ROUGH = 1e-3  # of the height: how far each of them goes
 SETTLED = 0.3  # of the estimated excess: once a rounded step promises less, rounding is what is wrong
 BENDING = 50  # rows a parameter that are read for the curvature, of those in the window
 SINGLE = 1.5  # rows a parameter in the window, up to which duality leaves nothing open but the excess
-TELLING = 20  # rows a parameter in the window, for the rounded curvature to tell how the loss itself bends
+TELLING = 30  # rows a parameter in the window, for the rounded curvature to tell how the loss itself bends
 EVEN = 0.3  # of the variance that rows' places in the window have if they are spread evenly
 WIDTH = 4  # in numbers, after those of the sketched solver
 
@@ -49,8 +49,8 @@ class Rounded(NamedTuple):
 
     Only rows whose score is within the window of a corner bend, and their curvature is what a step needs. Its answer is
     the lowest point met. The excess is estimated by the loss's own gradient in the rounded curvature, half its squared
-    decrement; with few rows near corners by the geometric mean of that and what duality leaves open, of which one is mostly too
-    low and the other too high. One score a row; any penalty; no rate.
+    decrement; with few rows near corners by a geometric mean of that, twice, and what duality leaves open, which is mostly too
+    high. One score a row; any penalty; no rate.
     """
 
     def sampler(self, seed: int = 0) -> Sketch:
@@ -122,7 +122,7 @@ def estimates(
     if left < SETTLED * gap:  # settled, if those rows that bend here say so too
         left = max(left, model_of(rounded, found.point.w, own)(found.point).promised)
     above = left + float(gap)
-    return left, above, above if heaped or many < SINGLE * rounded.size else math.sqrt(excess * above)
+    return left, above, above if heaped or many < SINGLE * rounded.size else math.cbrt(excess * excess * above)
 
 
 def pilot(part: Any, w: Array, width: float, own: Coordinates) -> tuple[Array, float, float]:

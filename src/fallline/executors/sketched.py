@@ -11,8 +11,10 @@ from fallline.executors import terms
 from fallline.executors.level import level_of
 from fallline.executors.newton import Point, at, direction, least_squares_step, newton, root_at, search
 from fallline.kernels import passes as kernels
+from fallline.losses import SquaredError
 from fallline.objectives.coordinates import Coordinates, plain, standard
 from fallline.objectives.passes import height_at_zero
+from fallline.objectives.products import curvature_product
 from fallline.objectives.variants import subset
 from fallline.samplers import Sketch
 
@@ -25,6 +27,7 @@ PILOT_RIDGE = 1e-3  # of the mean curvature, times parameters over rows: a few r
 SKETCH_RIDGE = 1e-6  # the same, for the sketch
 HEAVY = 0.1  # kurtosis over sketched rows: the sketch's variance of a column is then right to 30 % at best
 FAR = 8.0  # deviations: a row so far out in a heavy column is sketched for itself
+NEAR = 1e-2  # of the height: an estimate that low is looked into, where that costs less than the curvature did
 SOUND = 1e-12  # of the modelled curvature along a step: less in the gradients' difference is rounding
 
 HEIGHT = 0  # its place in numbers
@@ -52,7 +55,8 @@ class Sketched(NamedTuple):
     size × size; any penalty. It takes no rate, and cannot diverge.
 
     The excess over the optimum is estimated at every look for nothing: it is what the model of the next step promises,
-    half the squared Newton decrement where there is no L1 share.
+    half the squared Newton decrement where there is no L1 share. Exact steps know the curvature at their beginning only: there a
+    low estimate is looked into with the curvature along the next step, two passes.
     """
 
     def sampler(self, seed: int = 0) -> Sketch:
@@ -90,7 +94,7 @@ class Sketched(NamedTuple):
         rows = segment.order[: max(len(segment.order) - n, 0)]
         fresh, exact = not len(memory.root), len(rows) == n
         own = plain(objective)._replace(centre=memory.centre, spread=memory.spread)
-        w, kurtosis, root, visits, length, fell = state.w, memory.kurtosis, memory.root, 0.0, math.nan, 1.0
+        w, kurtosis, root, visits, length = state.w, memory.kurtosis, memory.root, 0.0, math.nan
         if fresh:
             own, kurtosis = standard(objective)
             w = level_of(objective if exact else subset(objective, rows)) if not w.any() else w
@@ -109,12 +113,17 @@ class Sketched(NamedTuple):
                 visits += part.n + n * fresh
             found = search(objective, point, p)
             moved, turned = own.into(found.point.w - w), own.slope(found.point.g - point.g)
-            fell = softened(root, moved, turned) if exact else 1.0
             root = root if exact else bent(root, moved, turned)
             point, length = found.point, found.length
             visits += n * found.passes
         way = direction(objective, point, root, own)
-        numbers = np.array([point.height, way.promised / fell, length, visits])
+        excess = way.promised
+        if fresh and not exact and (kurtosis > HEAVY * len(rows)).any():
+            excess = math.inf  # rows that were fitted do not tell how far others are out
+        if exact and excess <= NEAR * abs(point.height) and not isinstance(objective.loss, SquaredError):
+            excess /= still_bent(objective, point, way.p, root, own)
+            visits += 2 * n
+        numbers = np.array([point.height, excess, length, visits])
         kept = Memory(point.g, way.p, root, own.centre, own.spread, kurtosis, numbers)
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]
 
@@ -150,15 +159,15 @@ def sketch(objective: Any, rows: Array, own: Coordinates, kurtosis: Array) -> An
     return subset(objective, np.concatenate([rest, chosen]), counts)
 
 
-def softened(root: Array, moved: Array, turned: Array) -> float:
-    """What is left of the curvature along the step `moved` at its end, as the gradient's turn tells; 1 if it has not fallen.
+def still_bent(objective: Any, point: Point, p: Array, root: Array, own: Coordinates) -> float:
+    """What share of the curvature along p that `root` knows is left at the point; at most 1.
 
-    The turn tells its mean on the way, a share c of what it was at the start. Where it falls at a steady rate, as where chances
-    come near 0 or 1, c² is left at the end, and the excess is as much more than the curvature at the start makes of it.
+    Where a class has a column to itself, chances come near 0 or 1 and each step leaves 1/e of the curvature, along that column
+    and no other: the next step points along it.
     """
-    half = root @ moved
-    modelled, seen = float(half @ half), float(moved @ turned)
-    return min(seen / modelled, 1.0) ** 2 if seen > SOUND * modelled > 0.0 else 1.0
+    modelled = float(np.square(root @ own.into(p)).sum())
+    seen = float(p @ curvature_product(objective, point.w, own)(p)) if modelled > 0.0 else 0.0
+    return min(seen / modelled, 1.0) if seen > SOUND * modelled else 1.0
 
 
 def bent(root: Array, moved: Array, turned: Array) -> Array:
