@@ -151,3 +151,115 @@ def test_a_run_says_how_close_it_is():
 def test_a_column_that_one_class_has_to_itself_does_not_deceive_the_estimate():
     rng = np.random.default_rng(0)
     z, own = rng.standard_normal(900), np.arange(900) < 4  # the optimum is at infinity
+    y = np.where(own | (rng.random(900) < 1.0 / (1.0 + np.exp(-3.0 * z))), 1.0, -1.0)
+    objective = Linear(np.column_stack([z, own]), y, LogLoss())
+    lowest = solve(objective, 1e-13).trace["loss"].min()
+    for tol in (1e-3, 1e-4, 1e-5):
+        run = solve(objective, tol)
+        assert 1 / 3 <= run.trace["excess"][-1] / (run.trace["loss"][-1] - lowest) <= 3.0
+
+
+def test_amounts_far_from_zero_do_not_make_the_tolerance_generous():
+    X, z = table(4000)
+    y = np.random.default_rng(0).gamma(2.0, 1e6 * np.exp(z))
+    objective = Linear(X, y, Gamma())
+    lowest = solve(objective, 1e-12).trace["loss"].min()
+    assert objective.value(objective.start()) > 1e5 * (lowest - floor_of(objective))
+    for tol in (1e-2, 1e-4):
+        assert solve(objective, tol).trace["loss"][-1] - lowest <= 3.0 * tol * (lowest - floor_of(objective))
+
+
+@pytest.mark.parametrize("size", [300, 40_000], ids=["exact", "sketched"])
+def test_the_estimate_is_within_a_factor_of_three(size):
+    X, z = table(size)
+    ratios = []
+    for name in ("log_loss", "squared_hinge", "huber", "poisson", "gamma"):
+        for tol in (1e-2, 1e-3, 1e-4):
+            objective = Linear(X, targets(name, z), LOSSES[name](), L2(1e-3))
+            run, low = solve(objective, tol), solve(objective, 1e-12).trace["loss"][-1]
+            excess = run.trace["loss"][-1] - low
+            if excess > 1e-10 * abs(low):
+                ratios.append(run.trace["excess"][-1] / excess)
+    assert len(ratios) >= 8
+    assert np.mean([1 / 3 <= ratio <= 3 for ratio in ratios]) >= 0.9
+
+
+@pytest.mark.parametrize("objective", [large(), large(300)], ids=["sketched", "exact"])
+def test_resuming_equals_never_stopping(objective):
+    sampler = solver_for(objective, seed=4).sampler
+    walk = {"sampler": sampler, "step": Plain(), "schedule": Constant(1.0), "advance": Sketched()}
+    whole = descend(objective, stop=Updates(6), **walk)
+    half = descend(objective, stop=Updates(2), **walk)
+    again = descend(objective, stop=Updates(6), start=half, **walk)
+    assert np.array_equal(whole.w, again.w)
+    for name in ("loss", "excess", "visits", "length"):
+        assert np.array_equal(whole.trace[name], again.trace[name], equal_nan=True)
+
+
+@pytest.mark.parametrize("advance", [Rounded(), Truncated(), PreconditionedLBFGS(1e-2), WorkingSet()], ids=str)
+def test_the_other_solvers_resume_too(advance):
+    X, z = table()
+    loss = Hinge() if isinstance(advance, Rounded) else LogLoss()
+    objective = Linear(X, targets("hinge", z), loss, L2(0.01))
+    walk = {"sampler": Sketch(len(z)), "step": Plain(), "schedule": Constant(1.0), "advance": advance}
+    whole = descend(objective, stop=Updates(9), **walk)
+    again = descend(objective, stop=Updates(9), start=descend(objective, stop=Updates(4), **walk), **walk)
+    assert np.array_equal(whole.w, again.w)
+
+
+def test_the_loss_never_rises():
+    for seed in range(5):
+        X, z = table(3000, seed)
+        X[:, 0] *= np.exp(2 * np.random.default_rng(seed).standard_cauchy(3000).clip(-4, 4))  # heavy tails
+        for name in ("log_loss", "poisson", "hinge"):
+            losses = solve(Linear(X, targets(name, z), LOSSES[name](), L2(1e-4)), 1e-6).trace["loss"][1:]
+            assert (np.diff(losses) <= 1e-12 * abs(losses[:-1])).all()
+
+
+def test_a_pass_has_the_same_bits_on_any_number_of_threads():
+    objective = large(200_000)
+    objective = Linear(
+        np.tile(objective.model.rows.X, 4), objective.model.y, LogLoss(), L2(1e-3)
+    )  # above the threshold
+    w = np.random.default_rng(0).standard_normal(objective.size) * 1e-3
+    height, g = loss_and_gradient(objective, w, threads=1)
+    for threads in (2, 3, 16):
+        assert loss_and_gradient(objective, w, threads)[0] == height
+        assert np.array_equal(loss_and_gradient(objective, w, threads)[1], g)
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), Poisson(), Gamma(), Hinge(), Smoothed(Hinge(), 0.3)], ids=str)
+def test_a_pass_is_the_loss_and_the_gradient(loss):
+    X, z = table(1501)
+    y = targets("poisson" if type(loss) in POSITIVE.values() else "hinge", z)
+    w = np.append(0.3 / SPREAD, 0.2)
+    for rows in (X, X.astype(np.float32), sp.csr_array(X)):
+        objective = Linear(rows, y, loss, L2(0.1), weights=y + 2.0, offset=z)
+        height, g = loss_and_gradient(objective, w)
+        assert height == pytest.approx(objective.value(w), rel=EXACT)
+        assert g == pytest.approx(objective.gradient(w), rel=1e-10)
+
+
+def test_moments_are_right_far_from_zero():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5001, 3)) * [1.0, 1e-3, 1e3] + [1e7, 0.0, 5.0]
+    mean, deviation, kurtosis = moments(Linear(X, X[:, 0]))
+    assert mean == pytest.approx(X.mean(0), rel=EXACT)
+    assert deviation == pytest.approx(X.std(0), rel=1e-7)
+    assert kurtosis == pytest.approx([3.0] * 3, abs=0.3)
+
+
+def test_a_rounded_loss_is_its_average_over_the_window():
+    loss = Smoothed(Hinge(), 0.5)
+    for z in np.linspace(-0.2, 2.2, 25):
+        window = np.linspace(z - 0.5, z + 0.5, 20_001)
+        mean = np.mean([Hinge().value(1.0, s) for s in (window[1:] + window[:-1]) / 2])
+        assert loss.value(1.0, z) == pytest.approx(mean, abs=1e-8)
+
+
+def test_a_plan_can_be_automatic():
+    objective = large(2000)
+    run = Plan(budget="epochs", amount=9.0, tol=1e-12).run(objective)
+    assert Plan().name == "automatic"
+    assert run.trace["visits"][-1] <= 12 * objective.n
+    assert share(objective, run, optimum_of(objective).value) <= WITHIN
