@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import load_digits
 
 from fallline.descent import descend
 from fallline.executors.preconditioned import PreconditionedLBFGS
@@ -111,6 +112,27 @@ def test_products_in_single_precision_do_not_cost_digits():
     assert rough[0] != exact[0]
     assert rough[0] == pytest.approx(exact[0], rel=1e-6)
     assert rough[1] == pytest.approx(exact[1], abs=1e-5)
+
+
+def test_columns_that_a_few_rows_share_do_not_shorten_the_steps_of_wide_softmax():
+    rng = np.random.default_rng(
+        0
+    )  # as the border of a picture: one row lights up many columns that hardly any other has
+    Z, border = rng.standard_normal((20_000, 20)), np.zeros((20_000, 100))
+    for _ in range(30):
+        border[rng.integers(20_000), rng.choice(100, 40, replace=False)] = 255.0 * rng.random(40)
+    y = (Z @ rng.standard_normal((20, 3)) * 0.5 + rng.gumbel(size=(20_000, 3))).argmax(1)
+    wide = SoftmaxRegression(np.hstack([Z, border]).astype(np.float32), y, None, L2(1e-7))
+    run = walked(wide, Solver(PreconditionedLBFGS(), Sketch(1500, 2, 1), ""), AnyOf(stop_of(wide, 1e-4)), None)
+    assert (run.trace["length"][1:] == 1.0).all()
+
+
+def test_softmax_of_badly_scaled_columns_ends_where_it_says():
+    X, y = load_digits(return_X_y=True)
+    objective = SoftmaxRegression(X * 10.0 ** np.random.default_rng(3).uniform(-6, 6, 64), y, None, L2(1 / len(y)))
+    run = solve(objective)
+    assert "at most 0.0001" in run.reason
+    assert share(objective, run, solve(objective, 1e-8).trace["loss"].min()) <= WITHIN
 
 
 def large(n: int = 40_000) -> Linear:

@@ -10,7 +10,7 @@ from fallline.descent import State
 from fallline.executors import terms
 from fallline.executors.lbfgs import two_loops
 from fallline.executors.level import level_of
-from fallline.executors.newton import Point, at, search
+from fallline.executors.newton import Point, at, direction, root_at, search
 from fallline.executors.truncated import ENOUGH, conjugate, preconditioner
 from fallline.objectives.coordinates import Coordinates, plain, standard
 from fallline.objectives.passes import height_at_zero
@@ -31,6 +31,8 @@ TELLING = 5  # steps, before which their falls tell little
 LOOSE = 3.0  # times `tol`: a first guess of the excess that low is looked into
 SPAN = 5  # steps whose fall is compared with that of as many before
 SLOWEST = 0.9  # the largest share of a fall that the next is believed to be
+AFFORDABLE = 5e9  # rows times squared parameters, up to which a step may be an exact Newton step
+PATIENT = 60  # steps, after which they are
 HEIGHT, FINE, LOWEST = 0, 4, 5  # places in numbers
 EVERYTHING = np.ones(1)  # is free to move
 
@@ -59,7 +61,8 @@ class PreconditionedLBFGS(NamedTuple):
 
     The excess is estimated by what is still to fall if heights go on as in the last ten steps, which may be off by ten times.
     Once that is about `tol` of the height, conjugate gradients in the curvature that is known by then look how much the whole
-    curvature promises, and with it how low the optimum is; and again once that has been come as close to as `tol`.
+    curvature promises, and with it how low the optimum is; and again once that has been come as close to as `tol`. A walk that
+    is not there after 60 steps goes on with exact Newton steps where a matrix can be afforded.
     """
 
     tol: float = 1e-4
@@ -120,11 +123,15 @@ class PreconditionedLBFGS(NamedTuple):
         point, lowest = found.point, float(memory.numbers[LOWEST])
         excess = still_to_fall(heights) if math.isnan(lowest) else point.height - lowest
         enough = (LOOSE if math.isnan(lowest) else 1.0) * self.tol * abs(point.height)
-        asked = found.length == 0.0 or (len(steps) >= TELLING and excess <= enough)
+        slow = state.segments >= PATIENT and n * objective.size**2 <= AFFORDABLE
+        asked = found.length == 0.0 or slow or (len(steps) >= TELLING and found.length >= 1.0 and excess <= enough)
         if not fine and (asked or excess <= FAR * abs(point.height)):
             point, fine, visits = at(objective, point.w), True, visits + n
         believed = partial(two_loops, steps=steps, turns=turns, first=soothing(root, own))
-        if asked:
+        if slow:
+            p, excess = direction(objective, point, root_at(objective, point.w, own), own)
+            lowest, visits = point.height - excess, visits + n
+        elif asked:
             way = conjugate(curvature_product(objective, point.w, own), believed, point.g, EVERYTHING, ENOUGH)
             p, excess, lowest, visits = way.p, way.promised, point.height - way.promised, visits + n * way.passes
         else:

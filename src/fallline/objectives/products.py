@@ -83,13 +83,20 @@ def stand_in(objective: Any, w: Array, coordinates: Coordinates, ridge: float) -
     else:
         bends = objective.curvature(w)
     A = np.zeros((coordinates.width, coordinates.width))
+    second, fourth = np.zeros(coordinates.width), np.zeros(coordinates.width)
     for first in range(0, objective.n, STRIP):
         X = coordinates.rows(table_rows(objective, first, first + STRIP))
         A += X.T @ (bends[first : first + STRIP, None] * X)
+        X *= X
+        second += X.sum(axis=0)
+        fourth += np.square(X, out=X).sum(axis=0)
     A /= objective.n
     # a column that few rows have may be missing from the sketch, and would then seem not to bend at all; standardised, it bends
     # about as the others do
     A[np.diag_indices_from(A)] = np.maximum(A.diagonal(), bends.mean())
+    # and of columns that few of these rows have, those few rows would say that they go together: so much is chance
+    tails = np.maximum(fourth - 3.0 * second**2 / objective.n, 0.0) / objective.n**2
+    A[np.diag_indices_from(A)] += tails * bends.mean()
     A[np.diag_indices_from(A)] += (
         coordinates.each(pull_slope(objective), 2)[: len(A)] + ridge * np.trace(A) / len(A) + TINY
     )
