@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 import fallline
 from fallline.averages import AVERAGES
 from fallline.kernels import sweep
-from fallline.kernels.bridge import Cache
+from fallline.kernels.bridge import Cache, Files
 from fallline.kernels.stamp import PACKAGE, SOURCES
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.penalties import PENALTIES
@@ -119,3 +120,25 @@ def test_processes_that_compile_at_the_same_time_do_not_read_each_others_machine
     later = Cache(sweep.rates.py_func)._cache_file
     assert later.load("one's types") in (None, "one's code")
     assert later.load("other's types") in (None, "other's code")
+
+
+class Removed:
+    """Pickles as a class of a version that is gone."""
+
+    def __reduce__(self):
+        return getattr, (sys.modules["fallline.losses"], "RemovedLoss")
+
+
+@pytest.mark.parametrize("numbered_by", [IndexDataCacheFile, Files], ids=["numba", "fallline"])
+def test_an_index_that_names_a_part_which_an_upgrade_removed_is_left_aside(numbered_by, tmp_path, monkeypatch):
+    """Numba unpickles the types that an index names before it looks whether the index is too old."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    now = Cache(sweep.rates.py_func)
+    old = numbered_by(now._cache_path, now._impl.filename_base, source_stamp="the formulas before")
+    now._impl.locator.ensure_cache_path()
+    old._save_index({Removed(): "old code"})
+    with pytest.raises(AttributeError, match="RemovedLoss"):
+        old._load_index()  # to read it is what crashes
+    assert now._cache_file.load("types") is None
+    now._cache_file.save("types", "code")
+    assert now._cache_file.load("types") == "code"

@@ -27,8 +27,13 @@ class Files(IndexDataCacheFile):
     """The files of one kernel's cache, with a name of its own for each piece of machine code.
 
     Numba numbers them by what the index holds; two processes that read the same index would take the same number, and one
-    would run the other's code.
+    would run the other's code. And it reads the stamp together with the types that the index names, which fails where an
+    upgrade removed one of them; the version before them is read alone, so the stamp is made a part of it.
     """
+
+    def __init__(self, *where: Any, source_stamp: str) -> None:
+        super().__init__(*where, source_stamp=source_stamp)
+        self._version = f"{self._version} {source_stamp}"
 
     def _data_name(self, number: int) -> str:
         return f"{super()._data_name(number)}.{uuid4().hex}"
