@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import fallline
 from fallline.cli import main
 from fallline.fitting.folder import CHECKPOINT, CONTENTS, LOG
 from fallline.model import FILE, Model
@@ -223,10 +222,9 @@ def test_progress_of_the_solver_is_the_way_down_to_its_tolerance():
 def test_a_signal_keeps_what_was_learned_and_the_command_it_prints_goes_on(number, code, table):
     settings = ["--step", "adam", "--seed", "3", "--epochs", "4000"]
     command = [sys.executable, "-m", "fallline"]
-    own = {**os.environ, "PYTHONPATH": str(Path(fallline.__file__).parents[1])}
     running = subprocess.Popen(
         [*command, "fit", "t.csv", "-o", "m", *settings, "--checkpoint", "0.2"], cwd=table, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=own,
+        stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not (table / "m" / CHECKPOINT).exists():
         assert running.poll() is None
@@ -239,7 +237,7 @@ def test_a_signal_keeps_what_was_learned_and_the_command_it_prints_goes_on(numbe
     assert "was stopped after" in out
     predicted("m", "t.csv")
     again = shlex.split(err.strip().split("to go on: ")[1])[1:]
-    done = subprocess.run([*command, *again], cwd=table, capture_output=True, text=True, check=False, env=own)
+    done = subprocess.run([*command, *again], cwd=table, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     fitted("t.csv", "-o", "whole", *settings)
     assert (table / "m" / FILE).read_bytes() == (table / "whole" / FILE).read_bytes()

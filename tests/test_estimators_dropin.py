@@ -65,6 +65,13 @@ WALKS = {
     "weighted": {"loss": "log_loss", "learning_rate": "constant", "class_weight": {0: 3.0, 1: 0.5}},
     "no intercept": {"loss": "squared_hinge", "learning_rate": "constant", "eta0": 1e-3, "fit_intercept": False},
     "passive-aggressive": {"loss": "hinge", "learning_rate": "pa1", "penalty": None, "fit_intercept": False},
+    "passive-aggressive II": {
+        "loss": "hinge",
+        "learning_rate": "pa2",
+        "penalty": None,
+        "fit_intercept": False,
+        "eta0": 0.3,
+    },
 }
 
 

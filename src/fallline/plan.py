@@ -238,7 +238,7 @@ INSIDE = Span(0, 1, "both")
 SPANS = {
     **dict.fromkeys(("beta", "beta1", "beta2", "rho", "keep"), MEMORY),
     **dict.fromkeys(("l1_ratio", "warm"), SHARE),
-    **dict.fromkeys(("alpha", "decay", "end", "power", "threshold", "epsilon", "psi", "convexity"), AMOUNT),
+    **dict.fromkeys(("alpha", "decay", "end", "power", "threshold", "epsilon", "psi", "convexity", "damping"), AMOUNT),
     **dict.fromkeys(
         ("eps", "factor", "delta", "low", "finish", "rate", "passes", "reach", "first", "cocob.alpha"), ABOVE
     ),

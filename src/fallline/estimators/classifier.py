@@ -125,7 +125,8 @@ class GDClassifier(ClassifierMixin, LinearDescent):
 
         classes: all labels that will ever come, at the first call. A step of batch_size rows goes on across calls. Weights count
         as they are; class_weight="balanced" weighs a row by what has come up to and with it. Under step="auto" coin betting walks
-        (COCOB), which needs no rate. Raises as fit. There is no partial_fit where the settings need all rows.
+        (COCOB), and `quick` under a penalty with an L1 share; neither needs a rate. Raises as fit. There is no partial_fit where
+        the settings need all rows.
         """
         self._validate_params()
         X, y = table_of(self, X, y, reset=not hasattr(self, "coef_"))

@@ -42,7 +42,7 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
         return plot_traces({name: [trace] for name, trace in self._named_traces()}, **options)
 
     def report(self, path: Path | str) -> Path:
-        """Write the fit's curve, reason and settings to one HTML file that opens without a network."""
+        """Write the fit's curves of loss and excess, reason and settings to one HTML file that opens without a network."""
         from fallline import __version__
         from fallline.report import write_report
 
@@ -59,6 +59,9 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
             },
             "data": {"n": traces[0].n, "d": self.n_features_in_},
         }
+        if len(traces) == 1:
+            summary["loss"] = traces[0].last("loss")
+            summary["excess"] = traces[0].last("excess") if "excess" in traces[0].columns else None
         return write_report(summary, traces, (), path)
 
     def _named_traces(self) -> Iterator[tuple[str, Trace]]:

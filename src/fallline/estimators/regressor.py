@@ -95,7 +95,8 @@ class GDRegressor(RegressorMixin, LinearDescent):
         """Learn from these rows, too, in their order: k calls over chunks are one over all rows, to the last bit.
 
         A step of batch_size rows goes on across calls. Weights count as they are. Under step="auto" coin betting walks (COCOB),
-        which needs no rate. Raises as fit. There is no partial_fit where the settings need all rows.
+        and `quick` under a penalty with an L1 share; neither needs a rate. Raises as fit. There is no partial_fit where the
+        settings need all rows.
         """
         self._validate_params()
         X, y = table_of(self, X, y, reset=not hasattr(self, "coef_"), numeric=True)

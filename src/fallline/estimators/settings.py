@@ -84,7 +84,9 @@ def stream_for(estimator: Any) -> Stream:
             )
     given = _given(estimator)
     how = given["learning_rate"], given["eta0"], given["average"], given["batch_size"]
-    return stream_of(estimator.step, *how, float(estimator.alpha))
+    alpha, l1_ratio = float(estimator.alpha), float(estimator.l1_ratio)
+    penalty = plan.part(plan.PENALTIES, estimator.penalty or "none", "penalty", alpha=alpha, l1_ratio=l1_ratio)
+    return stream_of(estimator.step, *how, alpha, penalty.prox(1.0, 1.0) != 1.0)
 
 
 def can_stream(estimator: Any) -> bool:

@@ -40,6 +40,7 @@ Array = np.ndarray[Any, Any]
 
 SLOWER = 0.1  # the intercept's column in sparse tables: its steps are then 0.1² of the others', as in scikit-learn
 FALL, LOWEST = 5.0, 1e-6  # "adaptive": the rate is divided by FALL until it is at most LOWEST
+AGGRESSIVE = ("pa1", "pa2")  # min(eta0, loss/‖g‖²), and loss/(‖g‖² + 1/(2·eta0)) (Crammer et al. 2006)
 SCALE = "Scaling input data with StandardScaler or MinMaxScaler might help"
 
 
@@ -125,7 +126,7 @@ def schedule_of(est: Any, alpha: float) -> Any:
         return Optimal(typical / max(1.0, loss_of(est).derivative(1.0, -typical)), alpha)
     if est.learning_rate == "adaptive":
         return Falling(est.eta0, waited(est)) if est.tol is not None else Constant(est.eta0)
-    return Constant(est.eta0)
+    return Constant(math.inf if est.learning_rate == "pa2" else est.eta0)
 
 
 def waited(est: Any) -> Waited:
@@ -141,7 +142,7 @@ def walk(
     learnt = ~held
     objective = objective_of(est, X[learnt], y[learnt], weights[learnt], schedule.at(1), alpha)
     watching = Watching([Line(type(est).__name__)] if est.verbose else [])
-    stops: list[Any] = [watching, Updates(max_iter * objective.n)]  # pa1 visits a row twice
+    stops: list[Any] = [watching, Updates(max_iter * objective.n)]  # pa1 and pa2 visit a row twice
     gauges: tuple[Any, ...] = ()
     if est.tol is not None:
         stops.append(schedule if isinstance(schedule, Falling) else waited(est))
@@ -158,14 +159,13 @@ def walk(
     trace = Trace(objective.n, gauges)
     trace.begin(objective, point)
     advance: Any = compiled
-    if est.learning_rate in ("pa1", "pa2"):
-        if est.learning_rate == "pa2" or est.penalty is not None:
+    if est.learning_rate in AGGRESSIVE:
+        if est.penalty is not None:
             raise InputError(
-                f'learning_rate="{est.learning_rate}" is walked as "pa1" with penalty=None alone: set both.'
+                f'learning_rate="{est.learning_rate}" is walked without a penalty alone: set penalty=None.'
             )
-        advance = StochasticPolyak(
-            share=1.0, lowest=0.0
-        )  # min(eta0, loss/‖g‖²): passive-aggressive I (Crammer et al. 2006)
+        damping = 0.5 / est.eta0 if est.learning_rate == "pa2" else 0.0
+        advance = StochasticPolyak(share=1.0, lowest=0.0, damping=damping)
     memory = advance.start(objective, point) if hasattr(advance, "start") else ()
     trace.about["walker"] = type(advance if memory else Plain()).__name__
     run = descend(

@@ -22,11 +22,10 @@ Array = np.ndarray[Any, Any]
 Make = Callable[[Any, Array, Array], Any]
 """From rows, targets and weights to an objective that counts each row by its weight as it is."""
 
-AUTOMATIC, MEAN = (
-    "cocob",
-    "polyak_ruppert",
-)  # takes no rate, each column finds its own scale, and its mean is the answer
+AUTOMATIC, MEAN = "cocob", "polyak_ruppert"  # takes no rate; each column finds its own scale; its mean is the answer
+CORNERED = "quick"  # takes no rate either, and a penalty with a corner
 ENDLESS = (
+    "quick",
     "dog",
     "prodigy",
     "d_adaptation",
@@ -80,8 +79,8 @@ class Stream:
         objective = make(*rows)
         if self.state is None:
             w = objective.start() if start is None else start
-            begin = self.advance if hasattr(self.advance, "start") else None
-            memory = begin.start(objective, w) if begin else self.step.start(w)
+            own = hasattr(self.advance, "start")
+            memory = self.advance.start(objective, w) if own else self.step.start(w)
             self.state = State(w, memory, w, 0, 0)
             self.trace.begin(objective, w)
         before = self.state
@@ -105,18 +104,25 @@ class Stream:
         return state
 
 
-def stream_of(step: Any, schedule: Any, rate: float | None, average: Any, batch: int | None, alpha: float) -> Stream:
-    """A stream as its settings' names and numbers ask for; None is what is usual.
+def stream_of(
+    step: Any, schedule: Any, rate: float | None, average: Any, batch: int | None, alpha: float, corner: bool
+) -> Stream:
+    """A stream as its settings' names and numbers ask for; None is what is usual. corner: whether the penalty has one, as L1 has.
 
     Raises InputError for what needs to know all rows, or how many will come.
     """
     if isinstance(step, str) and step == "auto":
-        step, average = AUTOMATIC, MEAN if average is None else average
+        step, average = (CORNERED, average) if corner else (AUTOMATIC, MEAN if average is None else average)
     name, made = named(step, WAYS), part(WAYS, step, "step")
     method = name in METHODS
     if method and name not in ENDLESS:
         raise InputError(
             f'step="{name}" needs all rows, and partial_fit sees some at a time: take one of {", ".join(ENDLESS)}.'
+        )
+    if name == CORNERED and (batch or 1, average or "none") != (1, "none"):
+        raise InputError(
+            'step="quick", which partial_fit takes under an L1 penalty unless another is named, takes rows one by one and '
+            "averages by itself: leave batch_size and average out, or name a step rule."
         )
     if rate is None and name == "schedule_free_sgd":
         raise InputError(

@@ -61,15 +61,17 @@ class StochasticArmijo(NamedTuple):
 
 
 class StochasticPolyak(NamedTuple):
-    """SGD by Polyak's step on each step's rows, (loss − lowest)/(share·‖g‖²) (SPS_max, Loizou et al. 2021, eq. 3).
+    """SGD by Polyak's step on each step's rows, (loss − lowest)/(share·‖g‖² + damping) (SPS_max, Loizou et al. 2021, eq. 3).
 
     lowest: a bound that the loss of any rows, penalty included, is never below; left out, 0, which errors and margins have.
+    damping: 0 in that rule; 1/(2C) with share 1 is passive-aggressive II (Crammer et al. 2006, fig. 1).
     Where one w fits every row it needs nothing else; elsewhere as StochasticArmijo. The schedule caps the length. Losses with
     corners too; smooth penalties.
     """
 
     share: float = 0.5
     lowest: float = math.nan
+    damping: float = 0.0
 
     def sampler(self, seed: int = 0) -> Shuffled:
         """The rows that it is meant for."""
@@ -98,7 +100,7 @@ class StochasticPolyak(NamedTuple):
         """Walk one segment (see descent.by_hand)."""
         terms.own_step(step, "StochasticPolyak")
         walk = walk_of(state, segment, schedule, average, every)
-        rule = PolyakLength(self.share, 0.0 if math.isnan(self.lowest) else self.lowest)
+        rule = PolyakLength(self.share, 0.0 if math.isnan(self.lowest) else self.lowest, self.damping)
         search(objective.model, objective.penalty, rule, walk, np.empty(objective.scores))
         return walked(walk, state)
 

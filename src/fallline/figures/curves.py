@@ -57,7 +57,8 @@ def curves_of(
     if not bands:
         raise ValueError("there are no traces to draw: give at least one group with at least one trace")
     about = next(trace for traces in groups.values() for trace in traces).about
-    optimum = about.get("optimum")
+    known = {trace.about.get("optimum") for traces in groups.values() for trace in traces}
+    optimum = known.pop() if len(known) == 1 else None
     top, bottom = _frame(bands, y, optimum)
     return CurveFacts(
         bands=bands,

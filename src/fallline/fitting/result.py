@@ -103,20 +103,17 @@ def summary_of(
 
 def headline(run: Run, stopped: str) -> str:
     """How it ended, in a line."""
-    loss = f"the loss is {run.trace.last('loss'):.4g}"
+    loss, passes = f"the loss is {run.trace.last('loss'):.4g}", f"{run.trace['epochs'][-1]:.3g} passes"
     if run.diverged:
         return "The fit diverged: there is no model"
+    above = ""
+    if np.isfinite(excess := run.trace.columns.get("excess", [np.nan])[-1]):
+        share = max(excess, 0.0) / (abs(run.trace.last("loss")) or 1.0)
+        what = f"an estimated {float(f'{100 * share:.2g}'):g} % above the optimum"
+        above = f", {what if share > ROUNDING else 'the optimum up to rounding'}"
     if stopped:
-        return f"The fit was stopped after {run.trace['epochs'][-1]:.3g} passes: {loss}"
-    if "excess" not in run.trace.columns:
-        return f"Fitted in {run.trace['epochs'][-1]:.3g} passes over the rows: {loss}"
-    share = max(run.trace.last("excess"), 0.0) / (abs(run.trace.last("loss")) or 1.0)
-    above = (
-        f"an estimated {float(f'{100 * share:.2g}'):g} % above the optimum"
-        if share > ROUNDING
-        else "the optimum up to rounding"
-    )
-    return f"Fitted: {loss}, {above}"
+        return f"The fit was stopped after {passes}: {loss}{above}"
+    return f"Fitted{'' if above else f' in {passes} over the rows'}: {loss}{above}"
 
 
 def sentences(problem: Problem, run: Run, model: Model | None, stopped: str) -> list[str]:

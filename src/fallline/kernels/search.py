@@ -21,10 +21,11 @@ class ArmijoSearch(NamedTuple):
 
 
 class PolyakLength(NamedTuple):
-    """(loss of the rows − lowest)/(share·‖g‖²)."""
+    """(loss of the rows − lowest)/(share·‖g‖² + damping)."""
 
     share: float
     lowest: float
+    damping: float
 
 
 @compiled
@@ -69,7 +70,7 @@ def polyak(
     rule: Any, model: Any, penalty: Any, rows: Any, w: Any, g: Any, cap: Any, numbers: Any, trial: Any, z: Any
 ) -> Any:
     """By Polyak's rule."""
-    rate = (height_of(model, penalty, rows, w, z) - rule.lowest) / (rule.share * squared(g))
+    rate = (height_of(model, penalty, rows, w, z) - rule.lowest) / (rule.share * squared(g) + rule.damping)
     return min(cap, max(rate, 0.0))
 
 

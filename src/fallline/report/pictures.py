@@ -38,6 +38,15 @@ def height_of(traces: Sequence[Trace]) -> str:
     return "excess" if all(trace.about.get("optimum") is not None for trace in traces) else "loss"
 
 
+def by_estimate(trace: Trace) -> Trace:
+    """A run that nobody knows the optimum of, with the one that its solver's last estimate of the excess says."""
+    if trace.about.get("optimum") is not None or not np.isfinite(trace.columns.get("excess", [math.nan])[-1]):
+        return trace
+    loss, held = trace.last("loss"), trace.copy()
+    held.about |= {"optimum": loss - max(trace.last("excess"), 0.0), "scale": abs(loss) or 1.0}
+    return held
+
+
 def finals_of(traces: Sequence[Trace], summary: Mapping[str, Any]) -> list[Trace]:
     """The runs of settings that were run again on fresh seeds, which a verdict rests on; none where there are none."""
     known = {
@@ -76,6 +85,7 @@ def pictures_of(
 ) -> list[Picture]:
     """Every picture of the report, drawn for light paper; curves have at most `shown` points."""
     drawn: list[tuple[str, Any]] = []
+    traces = [by_estimate(trace) for trace in traces]
     if traces:
         y, finals = height_of(traces), finals_of(traces, summary)
         tried = [trace for trace in traces if id(trace) not in set(map(id, finals))] or list(traces)

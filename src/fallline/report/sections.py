@@ -45,6 +45,11 @@ def strip(summary: Mapping[str, Any]) -> str:
         parts.append(("objective", summary["objective"]["text"]))
     if (summary.get("budget") or {}).get("text"):
         parts.append(("budget of each run", summary["budget"]["text"]))
+    if summary.get("loss") is not None:
+        parts.append(("loss at the end", words.number(summary["loss"])))
+    if summary.get("excess") is not None:
+        share = max(summary["excess"], 0.0) / (abs(summary["loss"]) or 1.0)
+        parts.append(("above the optimum, by its own estimate", words.percent(share)))
     items = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in parts)
     return f'<dl class="strip">{items}</dl>' if items else ""
 
