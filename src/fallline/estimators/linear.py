@@ -51,7 +51,7 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
             traces.append(trace.copy())
             traces[-1].about |= {"name": name or type(self).__name__, "variant": "automatic", "seed": 0}
         settings = ", ".join(f"{name} = {value!r}" for name, value in self.get_params(deep=False).items())
-        summary = {
+        summary: dict[str, Any] = {
             "fallline": __version__,
             "verdict": {
                 "headline": f"{type(self).__name__}: {self.reason_}.",

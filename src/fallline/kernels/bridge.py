@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numba
 from numba import njit, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import overload
@@ -33,7 +34,7 @@ class Files(IndexDataCacheFile):
 
     def __init__(self, *where: Any, source_stamp: str) -> None:
         super().__init__(*where, source_stamp=source_stamp)
-        self._version = f"{self._version} {source_stamp}"
+        self._version: str = f"{numba.__version__} {source_stamp}"
 
     def _data_name(self, number: int) -> str:
         return f"{super()._data_name(number)}.{uuid4().hex}"
