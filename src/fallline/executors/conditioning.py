@@ -1,6 +1,7 @@
 """How many digits of least-squares coefficients a table allows, whoever solves it."""
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,8 @@ def conditioning(objective: Any, root: Array) -> dict[str, float]:
         return {}
     own, _ = standard(objective)
     values = np.linalg.svd(np.linalg.qr(own.rows(table_rows(objective, 0, n)), mode="r"), compute_uv=False)
-    condition = float(values[0]) / max(
-        float(values[-1]), np.finfo(float).tiny
-    )  # infinite where too large, without a warning
+    largest, least = values[[0, -1]].tolist()
+    condition = largest / max(least, sys.float_info.min)  # infinite where it overflows; NumPy's numbers would warn
     far = float((np.hypot(own.centre, own.spread) / own.spread).max(initial=1.0))
     known = float(np.finfo(rows.X.dtype).eps)
     return {"condition": condition, "digits": max(0.0, round(-math.log10(known * condition * far), 1))}
