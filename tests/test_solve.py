@@ -13,7 +13,7 @@ from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
 from fallline.executors.truncated import Truncated
 from fallline.executors.working_set import WorkingSet
-from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Gamma, Hinge, LogLoss, Poisson, SquaredError
+from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Gamma, Hinge, LogLoss, Poisson, SquaredError, SquaredHinge
 from fallline.losses.smoothed import Smoothed
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.objectives.floor import floor_of
@@ -133,6 +133,17 @@ def test_softmax_of_badly_scaled_columns_ends_where_it_says():
     run = solve(objective)
     assert "at most 0.0001" in run.reason
     assert share(objective, run, solve(objective, 1e-8).trace["loss"].min()) <= WITHIN
+
+
+def test_a_start_near_the_optimum_is_not_left_and_not_taken_for_it():
+    X, z = table()
+    for loss, advance in ((SquaredHinge(), PreconditionedLBFGS()), (Hinge(), Rounded())):
+        objective = Linear(X, targets("log_loss", z), loss, L2(1e-3))
+        best = solve(objective, 1e-7)
+        start = best.w * (1.0 + 0.03 * np.array([1.0, -1.0, 0.5, 0.0, 1.0]))
+        run = walked(objective, Solver(advance, Sketch(400, 2, 1), ""), AnyOf(stop_of(objective, 1e-4)), start)
+        assert (run.trace["loss"] <= run.trace["loss"][0]).all()
+        assert run.trace["loss"][-1] - best.trace["loss"].min() <= 3.0 * run.trace["excess"][-1]
 
 
 def large(n: int = 40_000) -> Linear:

@@ -136,6 +136,7 @@ class PreconditionedLBFGS(NamedTuple):
             p, excess, lowest, visits = way.p, way.promised, point.height - way.promised, visits + n * way.passes
         else:
             p = -believed(point.g)
+            excess = excess if excess > enough else math.inf  # too low to be said unasked
         numbers = np.array([point.height, excess, found.length, visits, fine, lowest])
         kept = Memory(point.g, p, steps, turns, root, own.centre, own.spread, heights, numbers)
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]

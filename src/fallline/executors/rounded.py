@@ -26,7 +26,8 @@ Array = np.ndarray[Any, Any]
 
 NARROWER = 0.4  # the next window over the last
 STAGES = 4  # windows on the sketch, before all rows are read
-ROUGH = 1e-3  # of the height: how far each of them goes
+ROUGH = 1e-3  # of the height: how far each of them goes, and how much rounding may add where a start is given
+WINDOWS = 20  # at most, until one is narrow enough for a start
 SETTLED = 0.3  # of the estimated excess: once a rounded step promises less, rounding is what is wrong
 BENDING = 50  # rows a parameter that are read for the curvature, of those in the window
 SINGLE = 1.5  # rows a parameter in the window, up to which duality leaves nothing open but the excess
@@ -89,10 +90,14 @@ class Rounded(NamedTuple):
             own, _ = standard(objective)
             rows = segment.order[: max(len(segment.order) - n, 0)]
             part = subset(objective, rows) if 0 < len(rows) < n else objective
-            w, width = level_of(part) if not w.any() else w, window(part)
-            if not wide(own):
-                w, width, visits = pilot(part, w, width, own)
-            height = math.inf
+            width = window(part)
+            if w.any():
+                height = objective.value(w)
+                width, visits = fitting(objective, w, height, width)
+            else:
+                w, height = level_of(part), math.inf
+                if not wide(own):
+                    w, width, visits = pilot(part, w, width, own)
         rounded = with_loss(objective, Smoothed(objective.loss, width))
         point, model = at(rounded, w), model_of(rounded, w, own)
         found = (orthant if wide(own) else search)(rounded, point, model(point).p)
@@ -123,6 +128,17 @@ def estimates(
         left = max(left, model_of(rounded, found.point.w, own)(found.point).promised)
     above = left + float(gap)
     return left, above, above if heaped or many < SINGLE * rounded.size else math.cbrt(excess * excess * above)
+
+
+def fitting(objective: Any, w: Array, height: float, width: float) -> tuple[float, float]:
+    """The widest window that leaves the height of a start that somebody gave nearly as it is, and the visits."""
+    passes = 1.0
+    while (
+        with_loss(objective, Smoothed(objective.loss, width)).value(w) > (1.0 + ROUGH) * height > 0.0
+        and passes < WINDOWS
+    ):
+        width, passes = NARROWER * width, passes + 1.0
+    return width, passes * objective.n
 
 
 def pilot(part: Any, w: Array, width: float, own: Coordinates) -> tuple[Array, float, float]:
