@@ -26,12 +26,14 @@ VARIANTS = {
 
 
 def race(curves: Curves, title: str, path: Path) -> None:
-    """Save `path`-light.png and `path`-dark.png."""
-    from pictures import take  # of docs/; needs playwright and Chromium
-
+    """Save `path`-light.png and `path`-dark.png; where no browser can be driven, say so."""
+    try:
+        from pictures import take  # of docs/; needs playwright and Chromium
+    except ModuleNotFoundError as error:
+        print(f"No picture of {title}: {error}.")
+        return
     for theme in THEMES:
-        figure = drawn(curves, title, theme)
-        take(figure, path.with_name(f"{path.name}-{theme}.png"), figure.layout.height)
+        take(drawn(curves, title, theme), path.with_name(f"{path.name}-{theme}.png"))
 
 
 def drawn(curves: Curves, title: str, theme: str) -> Any:

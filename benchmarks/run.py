@@ -30,7 +30,6 @@ HERE = Path(__file__).resolve().parent
 PAGE, RESULTS, IMAGES = HERE.parent / "docs" / "benchmarks.md", HERE / "results", HERE.parent / "docs" / "images"
 PARTS = {
     "speed": "Nanoseconds a row visit",
-    "sparse": "Sparse tables",
     "accuracy": "Seconds to come close to the optimum",
     "defaults": "Default settings on raw tables",
     "grid": "The default against a grid",
@@ -54,7 +53,7 @@ PACKAGES = (
     "vowpalwabbit",
     "skglm",
 )
-OWN_THREADS = ("speed", "sparse", "solver")  # parts that are run with one BLAS thread; others say their own
+OWN_THREADS = ("speed", "solver")  # parts that are run with one BLAS thread; others say their own
 
 
 def main(quick: bool = False, only: tuple[str, ...] = ()) -> None:
