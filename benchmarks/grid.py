@@ -65,7 +65,9 @@ def main(quick: bool = False, only: tuple[str, ...] = ()) -> list[Row]:
         done.add(task.name.split(",")[0])  # one loss a table
         own, seconds = default(task)
         visits, least, setting = best(task.standardised())
-        rows.append(Row(task.name, own, visits, seconds, least, task.excess(fallline.quick(task.objective()).w), setting))
+        rows.append(
+            Row(task.name, own, visits, seconds, least, task.excess(fallline.quick(task.objective()).w), setting)
+        )
         tell(rows[-1])
     for what, _, reached, _ in targets(rows):
         print(f"{what}: {reached}")

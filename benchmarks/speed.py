@@ -66,7 +66,8 @@ def targets(found: dict[str, float]) -> list[Target]:
         Target("stochastic epoch, dense d = 50, logistic", "≥ 8 × faster than SGDClassifier's",
                f"{step:.1f} ×", step >= 8.0, "speed"),
         Target("stochastic epoch, CSR · SDCA epoch", "≥ 2.2 × · ≥ 1.6 × faster than SGDClassifier's",
-               f"{sparse:.1f} × · {dual:.1f} × in runs of 64, as the solver walks ({single:.1f} × row by row)", sparse >= 2.2 and dual >= 1.6, "speed"),
+               f"{sparse:.1f} × · {dual:.1f} × in runs of 64, as the solver walks ({single:.1f} × row by row)",
+               sparse >= 2.2 and dual >= 1.6, "speed"),
     ]  # fmt: skip
 
 

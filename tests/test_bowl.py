@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from fallline.comparison.bowl import bowl_of
 from fallline.figures import draw_bowl
-from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, LogLoss, SquaredError
+from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Huber, LogLoss, SquaredError
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.penalties import L1, L2, ElasticNet
 from fallline.reference import optimum_of
@@ -63,7 +63,8 @@ def test_the_sketch_makes_the_valley_round_and_one_step_of_least_squares_goes_to
 
 def test_a_sketch_of_some_rows_is_said_to_be_one_and_nearly_round():
     rows = np.random.default_rng(1).normal(size=(30_000, 3)) @ [[1.0, 0.9, 0.0], [0.0, 0.3, 0.0], [0.0, 0.0, 1.0]]
-    objective = Linear(rows, rows.sum(axis=1), SquaredError(), L2(1e-4))
+    noise = np.random.default_rng(2).normal(size=30_000)
+    objective = Linear(rows, rows.sum(axis=1) + noise, Huber(1.0), L2(1e-4))
     found = bowl(objective)
     assert (found.sketched, found.rows, found.n) == (10_000, 20_000, 30_000)
     assert 1.0 < found.bowl.ratio < 1.05 < found.valley.ratio

@@ -35,9 +35,12 @@ Array = np.ndarray[Any, Any]
 
 NARROW = 300  # parameters up to which a matrix of curvature costs less than the passes that it saves
 AFFORDABLE = 5e9  # rows times squared parameters: an exact matrix costs that many multiplications, a tenth of a second
-SKETCHED = 200  # rows a parameter in the first sketch: the excess is then about 1/400 nat a fit
-FEWEST, MOST = 10_000, 20_000  # rows of a sketch: fewer save nothing, more cost more than a pass or two
-LEAST = 20  # rows a parameter all the same
+SKETCHED = 200  # rows a parameter that a sketch has at most: the excess is then about 1/400 nat a fit
+FEWEST, FAIR, MOST = 5_000, 10_000, 20_000  # rows of a sketch: at least, at most if parameters are few, and at most
+LEAST = 40  # rows a parameter all the same
+NEARLY = 0.7  # of the rows: such a sketch costs what all of them do
+PASS, COLUMN, SQUARE = 100.0, 3.5, 2.0  # what a row costs: a pass, that a column more, the matrices a squared column
+DIRECT = 30  # parameters up to which the matrix of least squares, which needs one, costs no more than two passes
 STAND_IN = 12  # rows a column in a sketch that only preconditions
 CLOSE = 3.0  # times the estimate: a proven bound that is no further from it is left at that
 FINER = (1e-2, 1e-5, 1e-8)  # of the excess: where walks that prove a bound end
@@ -158,15 +161,14 @@ def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
     tol: the share of the loss near which the excess must be well estimated.
     """
     n, size, sparse = objective.n, objective.size, isinstance(objective.model.rows, CSR)
-    rows = max(min(max(SKETCHED * size, FEWEST), MOST), LEAST * size)
-    rows = n if 2 * rows > n or sparse else rows
+    rows = sketched(objective)
     exact = n * size**2 <= AFFORDABLE
     narrow = size <= NARROW or (lasso_of(objective) > 0.0 and size <= WIDEST)
     smooth = objective.loss.smooth()
     wide: Any = PreconditionedLBFGS(tol)
     if lasso_of(objective) > 0.0:
         wide = WorkingSet() if objective.scores == 1 else Truncated()
-    if sparse and objective.scores == 1 and not (narrow and exact):
+    if sparse and objective.scores == 1 and not (narrow and exact and smooth):
         first = DualFirst(wide if smooth else Rounded())
         return Solver(first, first.sampler(n, seed), "")
     if not smooth:
@@ -179,6 +181,17 @@ def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
         return Solver(Sketched(), Sketch(rows, seed=seed), text)
     rows = min(n, max(STAND_IN * (objective.model.d + 1), MOST // 10))
     return Solver(wide, Sketch(rows, passes=2, growth=1, seed=seed), WAYS[type(wide)])
+
+
+def sketched(objective: Any) -> int:
+    """How many rows the curvature is sketched from: as many as make a few matrices cost a pass, within bounds."""
+    n, size = objective.n, objective.size
+    straight = isinstance(objective.loss, SquaredError) and lasso_of(objective) == 0.0 and size <= DIRECT
+    if straight or isinstance(objective.model.rows, CSR):
+        return n
+    even = int(n * (PASS + COLUMN * size) / (SQUARE * size**2))
+    rows = max(min(even, max(SKETCHED * size, FAIR), MOST), LEAST * size, FEWEST)
+    return n if rows > NEARLY * n else rows
 
 
 def stop_of(objective: Any, tol: float) -> tuple[Any, ...]:

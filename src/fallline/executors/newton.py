@@ -8,7 +8,7 @@ shortened until they descend (Boyd & Vandenberghe 2004, alg. 9.5), so a walk can
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg as la
+from scipy.linalg import lapack
 
 from fallline.kernels.coordinates import lasso_step
 from fallline.losses import SquaredError
@@ -25,8 +25,9 @@ ROUNDING = 1e-13  # of the height: sums over a million rows are right to this
 TRIALS = 40
 HALVINGS = 8  # trials that may only halve the step: one that is still too long was chosen where nothing bent
 LOST = 1e-6  # smallest over largest entry of the root's diagonal: below, Cholesky has lost half of the digits
-NEAR = 1e-2  # the same: below, least squares is worth a factorisation of its own
-REFINED = 1_000_000  # entries up to which more digits cost little
+NEAR = 1e-2  # the same: below, least squares is worth a factorisation of its own while the table is small
+NEARER = 1e-4  # and here while it is not
+REFINED = 100_000  # entries up to which more digits cost little
 REFINEMENTS = 3  # each gains the digits that the condition leaves
 BLIND = 1e-13  # of the largest singular value of the root: what bends less is not seen in float64
 FAINT = 1e-5  # of the same, for what is not seen
@@ -79,12 +80,17 @@ def root_at(objective: Any, w: Array, coordinates: Coordinates, ridge: float = 0
 
 def factored(H: Array) -> Array | None:
     """Its Cholesky factor, upper triangular, or None where that would lose half of the digits."""
-    H[np.diag_indices_from(H)] += np.where(H.diagonal() > 0.0, 0.0, H.diagonal().max() or 1.0)
-    try:
-        R = np.asarray(la.cholesky(H, check_finite=False))
-    except la.LinAlgError:
-        return None
-    return R if (np.abs(R.diagonal()) / np.sqrt(H.diagonal())).min() > LOST else None
+    diagonal = H.diagonal()
+    if not diagonal.min() > 0.0:
+        H[np.diag_indices_from(H)] += np.where(diagonal > 0.0, 0.0, diagonal.max() or 1.0)
+    R, failed = lapack.dpotrf(H.T)  # symmetric, and so in the order that LAPACK wants
+    sound = not failed and (np.abs(R.diagonal()) / np.sqrt(H.diagonal())).min() > LOST
+    return np.asarray(R) if sound else None
+
+
+def divided(b: Array, root: Array, transposed: bool = False) -> Array:
+    """R⁻¹b, or R⁻ᵀb, for a triangular R without a zero on its diagonal; SciPy's own wrapper costs ten times a small solve."""
+    return np.asarray(lapack.dtrtrs(root, b, trans=int(transposed))[0])
 
 
 def spectral(H: Array) -> Array:
@@ -112,10 +118,11 @@ def least_squares_step(objective: Any, point: Point, root: Array, coordinates: C
     size, rows, diagonal = len(root), objective.model.rows, abs(root.diagonal())
     if not isinstance(objective.loss, SquaredError) or lasso_of(objective) > 0.0 or isinstance(rows, CSR):
         return None
-    if diagonal.min() > NEAR * diagonal.max() or objective.n * size * size > FACTORED:
+    small = rows.X.size <= REFINED
+    if diagonal.min() > (NEAR if small else NEARER) * diagonal.max() or objective.n * size * size > FACTORED:
         return None
     model, ridge = objective.model, np.sqrt(coordinates.each(float(objective.penalty.pull(1.0)), 2))
-    kind = np.longdouble if rows.X.size <= REFINED else np.float64
+    kind = np.longdouble if small else np.float64
     share, X = np.sqrt(model.weights).astype(kind), rows.X.astype(kind)
     left = model.y - model.offset - X @ point.w[: model.d] - model.free * point.w[-1]
     table = np.vstack([share[:, None] * coordinates.rows(X), np.sqrt(objective.n) * np.diag(ridge)])
@@ -126,11 +133,11 @@ def least_squares_step(objective: Any, point: Point, root: Array, coordinates: C
     values = abs(np.linalg.svd(R[:size, :size], compute_uv=False))
     if values[-1] <= BLIND * values[0]:
         return None
-    R, p = R[:size, :size], la.solve_triangular(R[:size, :size], R[:size, size], check_finite=False)
+    R, p = R[:size, :size], divided(R[:size, size], R[:size, :size])
     for _ in range(REFINEMENTS):
         still = np.asarray(table.T @ (both[:, -1] - table @ p), dtype=float)
-        half = la.solve_triangular(R, still, trans="T", check_finite=False)
-        p = p + la.solve_triangular(R, half, check_finite=False)
+        half = divided(still, R, transposed=True)
+        p = p + divided(half, R)
     return coordinates.step(p)
 
 
@@ -155,8 +162,8 @@ def direction(objective: Any, point: Point, root: Array, coordinates: Coordinate
     slope = coordinates.slope(point.g)
     lasso = lasso_of(objective)
     if lasso <= 0.0:
-        half = la.solve_triangular(root, slope, trans="T", check_finite=False)
-        p = -la.solve_triangular(root, half, check_finite=False)
+        half = divided(slope, root, transposed=True)
+        p = -divided(half, root)
         return Direction(coordinates.step(p), 0.5 * float(half @ half))
     u, reach, p = coordinates.point(point.w), coordinates.each(lasso, 1), np.empty_like(slope)
     lasso_step(u, slope, root.T @ root, reach, p)

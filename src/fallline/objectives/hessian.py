@@ -1,28 +1,26 @@
 """The curvature of a linear model's objective as a matrix, for tables narrow enough to hold it."""
 
+import math
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from fallline.kernels import gram as kernels
 from fallline.losses import Softmax
 from fallline.objectives.coordinates import Coordinates, plain
+from fallline.objectives.passes import pieces
+from fallline.objectives.variants import subset
 from fallline.rows import CSR
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 2048  # rows multiplied at once: a MB, whatever the table's length
+BLOCK = 1024  # rows multiplied at once: half a MB, whatever the table's length
 
 
 def table_rows(objective: Any, first: int, last: int) -> Array:
     """Rows first … last of the table as a dense float64 array; a view where they are one already."""
     part = table_slice(objective, slice(first, last))
-    return np.asarray(part.toarray() if sp.issparse(part) else part)
-
-
-def _raw_rows(objective: Any, first: int, last: int) -> Array:
-    """The same as they are kept, for what converts them while it works on them."""
-    part = table_whole(objective)[first:last]
     return np.asarray(part.toarray() if sp.issparse(part) else part)
 
 
@@ -66,15 +64,20 @@ def curvature_matrix(
         H = _by_class(objective, w, coordinates) / objective.n
     else:
         H = _by_row(objective, objective.curvature(w), coordinates, most or objective.n) / objective.n
-    H[np.diag_indices_from(H)] += ridge * np.trace(H) / len(H) + coordinates.each(pull_slope(objective), 2)
+    _raise(H, ridge * np.trace(H) / len(H) + coordinates.each(pull_slope(objective), 2))
     return H
 
 
 def matrix_of(objective: Any, bends: Array, coordinates: Coordinates) -> Array:
     """The same for one score a row, were `bends` (n,) the curvature of each row's loss times its weight."""
     H = _by_row(objective, bends, coordinates, objective.n) / objective.n
-    H[np.diag_indices_from(H)] += coordinates.each(pull_slope(objective), 2)
+    _raise(H, coordinates.each(pull_slope(objective), 2))
     return H
+
+
+def _raise(H: Array, by: Array) -> None:
+    """Add to the diagonal."""
+    H.reshape(-1)[:: len(H) + 1] += by
 
 
 def pull_slope(objective: Any) -> float:
@@ -83,22 +86,47 @@ def pull_slope(objective: Any) -> float:
 
 
 def _by_row(objective: Any, curvature: Array, coordinates: Coordinates, most: int) -> Array:
-    """Σ curvatureᵢ·xᵢxᵢᵀ."""
+    """Σ curvatureᵢ·xᵢxᵢᵀ, of at most `most` of the rows that bend."""
     bends = np.flatnonzero(curvature)
-    sparse = isinstance(objective.model.rows, CSR)
-    some = bends[:: -(-len(bends) // most)] if len(bends) > most else bends
+    share = max(len(bends) / most, 1.0)
+    some = bends[:: math.ceil(share)] if len(bends) > 0 else bends
+    if len(some) < 0.5 * objective.n:  # a loss with corners bends at few rows: leave out the others
+        return _gram(subset(objective, some), curvature[some], coordinates) * (len(bends) / max(len(some), 1))
+    return _gram(objective, curvature, coordinates)
+
+
+def _gram(objective: Any, curvature: Array, coordinates: Coordinates) -> Array:
+    """The same of all rows, by as many threads as a pass."""
+    rows, width, d = objective.model.rows, coordinates.width, objective.model.d
+    scale = 1.0 / coordinates.spread
+    if isinstance(rows, CSR):
+
+        def entries(first: int, last: int, out: Array) -> None:
+            kernels.outer(rows, first, last, curvature, scale, out[d:].reshape(d, d), out[:d])
+
+        sums = pieces(objective, entries, d * (d + 1), None)
+        return _centred(sums[d:].reshape(d, d), sums[:d], curvature.sum(), coordinates)
+    roots = np.sqrt(curvature)
+
+    def piece(first: int, last: int, out: Array) -> None:
+        H, weighted = out.reshape(width, width), np.empty((min(BLOCK, last - first), width), objective.products)
+        for start in range(first, last, BLOCK):
+            some = slice(start, min(start + BLOCK, last))
+            part = weighted[: some.stop - start]
+            kernels.weigh(rows.X[some], roots[some], coordinates.centre, scale, part)
+            H += part.T @ part
+
+    return pieces(objective, piece, width * width, None).reshape(width, width)
+
+
+def _centred(upper: Array, pulled: Array, whole: float, coordinates: Coordinates) -> Array:
+    """Σ c·((x − mu)/s, 1)((x − mu)/s, 1)ᵀ from Σ c·xxᵀ/s², of which the upper half is given, Σ c·x/s and Σ c."""
+    d, mean = len(pulled), coordinates.centre / coordinates.spread
     H = np.zeros((coordinates.width, coordinates.width))
-    if len(some) < 0.5 * objective.n and not sparse:  # a loss with corners bends at few rows: leave out the others
-        for first in range(0, len(some), BLOCK):
-            part = some[first : first + BLOCK]
-            X = coordinates.rows(objective.model.rows.X[part])
-            H += X.T @ (curvature[part][:, None] * X)
-        return H * (len(bends) / max(len(some), 1))
-    even = curvature.max() == curvature.min()  # least squares without weights: X'X alone, twice as fast
-    for first in range(0, objective.n, BLOCK):
-        X = coordinates.rows(_raw_rows(objective, first, first + BLOCK))
-        c = curvature[first : first + len(X)]
-        H += c[0] * (X.T @ X) if even else X.T @ (c[:, None] * X)
+    H[:d, :d] = upper + np.triu(upper, 1).T - np.outer(pulled, mean) - np.outer(mean, pulled - whole * mean)
+    H[:d, d:] = (pulled - whole * mean)[:, None]
+    H[d:, :d] = H[:d, d:].T
+    H[d:, d:] = whole
     return H
 
 

@@ -149,7 +149,8 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
     Sums are taken of distances from a typical row, so that a mean of 2·10⁶ does not swallow a deviation of 1.
     """
     X, n = objective.model.rows.X, objective.n
-    centre = np.median(X[:: max(1, n // 64)], axis=0).astype(float)
+    some = np.sort(X[:: max(1, n // 64)], axis=0)
+    centre = some[len(some) // 2].astype(float)
     d = len(centre)
 
     def piece(first: int, last: int, out: Array) -> None:
@@ -172,6 +173,9 @@ def pieces(objective: Any, piece: Callable[[int, int, Array], Any], size: int, t
 
 def on_threads(cuts: list[int], piece: Callable[[int, int], Any], threads: int | None) -> None:
     """Call piece(first, last) for each piece of the rows, cut there; a thread takes the next when done with one."""
+    if len(cuts) == 2:
+        piece(*cuts)
+        return
     turns, threads = iter(list(pairwise(cuts))), min(threads or available(), len(cuts) - 1)
 
     def work() -> None:
@@ -194,7 +198,7 @@ def cuts_of(objective: Any, size: int) -> list[int]:
     stored = rows.X if isinstance(rows, Dense) else rows.data
     if stored.size * objective.scores < WORTHWHILE or n < PARTS:
         return [0, n]
-    parts = int(np.clip(SHARE * stored.nbytes / (8 * max(size, 1)), FEWEST, PARTS))
+    parts = min(max(int(SHARE * stored.nbytes / (8 * max(size, 1))), FEWEST), PARTS)
     return [n * k // parts for k in range(parts + 1)]
 
 
