@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.datasets import load_digits
 
 from fallline.descent import descend
+from fallline.executors.newton import at, direction, root_at
 from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.rounded import Rounded
 from fallline.executors.sketched import Sketched
@@ -16,6 +17,7 @@ from fallline.executors.working_set import WorkingSet
 from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Gamma, Hinge, LogLoss, Poisson, SquaredError, SquaredHinge
 from fallline.losses.smoothed import Smoothed
 from fallline.objectives import Linear, SoftmaxRegression
+from fallline.objectives.coordinates import plain
 from fallline.objectives.floor import floor_of
 from fallline.objectives.passes import loss_and_gradient, moments
 from fallline.objectives.variants import in_single
@@ -144,6 +146,18 @@ def test_a_start_near_the_optimum_is_not_left_and_not_taken_for_it():
         run = walked(objective, Solver(advance, Sketch(400, 2, 1), ""), AnyOf(stop_of(objective, 1e-4)), start)
         assert (run.trace["loss"] <= run.trace["loss"][0]).all()
         assert run.trace["loss"][-1] - best.trace["loss"].min() <= 3.0 * run.trace["excess"][-1]
+
+
+def test_an_l1_step_is_the_lowest_point_of_its_model_however_dependent_the_columns():
+    X, z = table()
+    twins = np.column_stack([X / SPREAD, X / SPREAD + 1e-5 * np.random.default_rng(0).standard_normal(X.shape)])
+    objective = Linear(twins, targets("log_loss", z), LogLoss(), L1(1e-3))
+    run = solve(objective, 1e-10)
+    assert len(run.trace) <= 10
+    own = plain(objective)
+    point, root = at(objective, run.w), root_at(objective, run.w, own)
+    g = point.g + root.T @ (root @ direction(objective, point, root, own).p)
+    assert (abs(g[:8]) <= 1e-3 * (1.0 + 1e-9)).all()
 
 
 def large(n: int = 40_000) -> Linear:

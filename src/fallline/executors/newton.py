@@ -166,10 +166,36 @@ def direction(objective: Any, point: Point, root: Array, coordinates: Coordinate
         p = -divided(half, root)
         return Direction(coordinates.step(p), 0.5 * float(half @ half))
     u, reach, p = coordinates.point(point.w), coordinates.each(lasso, 1), np.empty_like(slope)
-    lasso_step(u, slope, root.T @ root, reach, p)
+    if not lasso_step(u, slope, root.T @ root, reach, p):
+        p = settled(u, slope, root, reach, p)
     bent = root @ p
     rough = float(reach @ (abs(u + p) - abs(u)))
     return Direction(coordinates.step(p), -(float(slope @ p) + 0.5 * float(bent @ bent) + rough))
+
+
+def settled(u: Array, slope: Array, root: Array, reach: Array, p: Array) -> Array:
+    """The lowest point of the model among those with the signs that u + p has; who would change sign on the way stops at zero.
+
+    reach: the L1 share's factor of each entry. By a factorisation of the root, so right to cond, not to cond².
+    """
+    p, sign = p.copy(), np.where(reach > 0.0, np.sign(u + p), 1.0)
+    for _ in range(len(p)):
+        free = np.flatnonzero(sign)
+        if not len(free):
+            break
+        R = np.asarray(np.linalg.qr(root[:, free], mode="r"))
+        left = (slope + root.T @ (root @ p) + reach * sign)[free]
+        step = -divided(divided(left, R, True), R)
+        now, bound = (u + p)[free], reach[free] > 0.0
+        crossing = bound & (np.sign(now + step) != sign[free])
+        if not crossing.any():
+            p[free] += step
+            return p
+        shares = np.where(crossing, -now / np.where(crossing, step, 1.0), np.inf)
+        first = int(shares.argmin())
+        p[free] += shares[first] * step
+        sign[free[first]], p[free[first]] = 0.0, -u[free[first]]
+    return p
 
 
 class Found(NamedTuple):

@@ -9,8 +9,11 @@ SETTLED = 1e-13  # of the largest move so far, in the curvature's own units
 
 
 @compiled
-def lasso_step(w: Any, g: Any, H: Any, lasso: Any, p: Any) -> None:
-    """p = argmin g·p + ½ pᵀHp + Σ lasso_j·|w_j + p_j| (Friedman et al. 2010). lasso: (size,), zero for what is free."""
+def lasso_step(w: Any, g: Any, H: Any, lasso: Any, p: Any) -> bool:
+    """p = argmin g·p + ½ pᵀHp + Σ lasso_j·|w_j + p_j| (Friedman et al. 2010). lasso: (size,), zero for what is free.
+
+    Whether it settled: columns that are nearly dependent may take more sweeps than there are.
+    """
     slope = g.copy()  # of the quadratic at p
     p[:] = 0.0
     first = 0.0
@@ -30,4 +33,5 @@ def lasso_step(w: Any, g: Any, H: Any, lasso: Any, p: Any) -> None:
                 largest = max(largest, abs(move) * H[j, j] ** 0.5)
         first = max(first, largest)
         if largest <= SETTLED * first:
-            break
+            return True
+    return False
