@@ -160,6 +160,12 @@ def test_an_l1_step_is_the_lowest_point_of_its_model_however_dependent_the_colum
     assert (abs(g[:8]) <= 1e-3 * (1.0 + 1e-9)).all()
 
 
+def test_the_estimate_is_never_more_than_the_loss():
+    Z = np.random.default_rng(0).standard_normal((200, 3))
+    run = solve(Linear(Z, np.where(Z[:, 0] + 0.1 > 0, 1.0, -1.0), SquaredHinge()))  # told apart: the loss comes to 0
+    assert (run.trace["excess"][1:] <= run.trace["loss"][1:]).all()
+
+
 def large(n: int = 40_000) -> Linear:
     """Large enough to be sketched."""
     X, z = table(n)
