@@ -119,16 +119,16 @@ class Sketch(NamedTuple):
 
     def segment(self, n: int, segments: int) -> Segment:
         stage, late = divmod(segments, self.passes)
-        rows = self.rows * self.growth**stage
-        kind = np.int32 if n < 2**31 else np.int64  # no kernel walks this order, and it is as long as the table
-        whole = np.arange(n, dtype=kind)
-        if rows >= n:
-            sketch = whole
-        elif late:
-            return Segment(whole, n, 1)
-        else:
+        rows = min(self.rows * self.growth**stage, n)
+        sketch = np.arange(0)
+        if rows == n:
+            sketch = np.arange(n, dtype=np.int32)
+        elif not late:
             sketch = np.random.default_rng((self.seed, segments)).choice(n, rows, replace=False)
-        return Segment(np.concatenate([sketch, whole], dtype=kind), n + len(sketch), 1)
+        kind = np.int32 if n < 2**31 else np.int64  # no kernel walks this order, and it is as long as the table
+        order = np.arange(-len(sketch), n, dtype=kind)
+        order[: len(sketch)] = sketch
+        return Segment(order, len(order), 1)
 
 
 SAMPLERS = {"batch": Batch, "shuffled": Shuffled, "with_replacement": WithReplacement, "in_order": InOrder}

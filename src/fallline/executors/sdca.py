@@ -82,26 +82,31 @@ class SDCA(NamedTuple):
         terms.own_step(step, "SDCA")
         terms.own_rate(schedule, state, "SDCA")
         terms.one_row(segment, "SDCA")
-        walk = walk_of(state, segment, schedule, average, every)
-        dual = Dual(DUALS[type(objective.loss)](*objective.loss), ridge(objective), lift(objective, walk.memory[3]))
+        *changing, lengths = state.memory
+        walk = walk_of(state._replace(memory=tuple(changing)), segment, schedule, average, every)
+        walk = walk._replace(memory=(*walk.memory, lengths))
+        dual = Dual(DUALS[type(objective.loss)](*objective.loss), ridge(objective), lift(objective, lengths))
         dual_ascent(objective.model, objective.penalty, dual, walk)
-        u, v, numbers, _ = walk.memory
-        numbers[[GAP, LOSS]] = gap_and_height(objective, dual.part, walk.w, u, v if len(v) else walk.w)
-        return walked(walk, state)
+        after, looks = walked(walk, state)
+        del walk  # its rates take as much room as the duals
+        u, v, numbers, _ = after.memory
+        numbers[[GAP, LOSS]] = gap_and_height(objective, dual.part, after.w, u, v if len(v) else after.w)
+        return after, looks
 
 
 def gap_and_height(objective: Any, dual: Any, w: Array, u: Array, v: Array) -> tuple[float, float]:
     """F(w) less the dual objective at u, which F is nowhere below (Fenchel 1949), and F(w); a pass. v: Σ weight·u·x/(λ·n)."""
     model, n, many, strength = objective.model, objective.n, objective.penalised, ridge(objective)
     fair = level(u, model.weights) if objective.intercept else u
+    low = -(conjugates(dual, model.y, model.weights, fair) + float((model.weights * fair) @ model.offset)) / n
     change = fair - u
+    del fair
 
     def piece(first: int, last: int, out: Array) -> None:
         kernels.sight(model, first, last, w, change, out)
 
     sums = pieces(objective, piece, many + 1, None) / n
     settled = objective.prox(v[:many] + sums[:-1] / strength, 1.0 / strength)
-    low = -(conjugates(dual, model.y, model.weights, fair) + float((model.weights * fair) @ model.offset)) / n
     height = float(sums[-1]) + float(cost_of(objective.penalty, w, many))
     return height - (low - 0.5 * strength * float(settled @ settled)), height
 
@@ -111,9 +116,11 @@ def level(u: Array, weights: Array) -> Array:
 
     As few rows as can bear it, evenly over the table, lose at most a tenth: each that changes has to be read.
     """
-    parts = np.maximum(weights * u, 0.0), np.maximum(-weights * u, 0.0)
-    up, down = float(parts[0].sum()), float(parts[1].sum())
-    heavy, tilt = parts[int(down > up)], abs(up - down)
+    heavy = weights * u
+    up, down = float(np.maximum(heavy, 0.0).sum()), -float(np.minimum(heavy, 0.0).sum())
+    np.multiply(heavy, -1.0 if down > up else 1.0, out=heavy)
+    np.maximum(heavy, 0.0, out=heavy)
+    tilt = abs(up - down)
     stride = next((k for k in STRIDES if tilt <= BORNE * float(heavy[::k].sum())), 1)
     fair, whole = u.copy(), float(heavy[::stride].sum())
     fair[::stride] = np.where(heavy[::stride] > 0.0, (1.0 - tilt / whole if whole else 1.0) * u[::stride], u[::stride])

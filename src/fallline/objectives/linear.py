@@ -14,6 +14,8 @@ from fallline.rows import table
 
 Array = np.ndarray[Any, Any]
 
+STRIP = 16_384  # targets looked at together
+
 
 class RowObjective:
     """What linear models of one score a row and of one a class share: a mean over weighted rows, and a penalty.
@@ -151,13 +153,14 @@ def weights_of(weights: Any, n: int) -> Array:
 
 def refuse_targets(loss: Any, y: Array, called: str = "y") -> None:
     """Raise InputError for the first target that the loss is not defined for. `called`: what the user calls the target."""
-    wrong = [value for value in np.unique(y).tolist() if not loss.accepts(value)]
-    if wrong:
-        row = int(np.flatnonzero(y == wrong[0])[0])
-        name = type(loss).__name__
-        raise InputError(
-            f"{called} in row {row} is {wrong[0]:g}, for which {name} is not defined: {WANTED.get(name, '')}."
-        )
+    for first in range(0, len(y), STRIP):  # what is sorted and listed is then small beside the table
+        part = y[first : first + STRIP]
+        wrong = [value for value in np.unique(part).tolist() if not loss.accepts(value)]
+        if wrong:
+            row, name = first + int(np.flatnonzero(np.isin(part, wrong))[0]), type(loss).__name__
+            raise InputError(
+                f"{called} in row {row} is {y[row]:g}, for which {name} is not defined: {WANTED.get(name, '')}."
+            )
 
 
 WANTED = {
