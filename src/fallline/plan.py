@@ -161,9 +161,8 @@ class Plan:
         )  # a method's step may be many visits
         if self.variant != "batch":
             sampler = part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=run_of(objective))
-        step, advance, rate = self._stepper(objective)
-        schedule: Any = self._schedule(rate, updates, float(objective.penalty.pull(1.0)))
-        schedule = Warmup(schedule, self.warmup) if self.warmup else schedule
+        step, advance, rate = self.stepper(objective)
+        schedule = self.pace(objective, rate)
         average: Any = part(AVERAGES, self.average, "average", steps=updates)
         stop = AnyOf((Diverged(), *limits))
         steps = -(-n // size)
@@ -173,7 +172,12 @@ class Plan:
             average=average, advance=advance, gauges=gauges, every=every, start=start,
         )  # fmt: skip
 
-    def _stepper(self, objective: Any) -> tuple[Any, Any, float]:
+    def pace(self, objective: Any, rate: float) -> Any:
+        """The schedule of the walk on `objective`, from that rate."""
+        schedule: Any = self._schedule(rate, self.updates(objective.n), float(objective.penalty.pull(1.0)))
+        return Warmup(schedule, self.warmup) if self.warmup else schedule
+
+    def stepper(self, objective: Any) -> tuple[Any, Any, float]:
         """The step rule, who walks, and the rate."""
         made: Any = part(WAYS, self.step, "step", seed=self.seed)
         if self._way in METHODS:

@@ -1,4 +1,4 @@
-"""The command line: `fallline compare`, `fit`, `predict` and `warm`. Options in, parts out; no mathematics, no drawing."""
+"""The command line: `fallline compare`, `fit`, `forecast` and others. Options in, parts out; no mathematics, no drawing."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import click
 from fallline import __version__
 from fallline.cli.compare import compare
 from fallline.cli.fit import fit
+from fallline.cli.forecast import forecast
 from fallline.cli.predict import predict
 from fallline.cli.warm import warm
 from fallline.errors import InputError
@@ -41,10 +42,11 @@ def main() -> None:
       fallline compare diabetes                    a set that comes with scikit-learn
       fallline compare houses.csv --target price   your own table
       fallline fit houses.csv --target price -o model
+      fallline forecast houses.csv --target price  what a descent will do, before it does
       fallline predict model new.csv -o predictions.csv
       fallline warm                                compile ahead: no first fit waits
     """
 
 
-for command in (compare, fit, predict, warm):
+for command in (compare, fit, forecast, predict, warm):
     main.add_command(command)

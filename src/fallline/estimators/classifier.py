@@ -101,6 +101,11 @@ class GDClassifier(ClassifierMixin, LinearDescent):
         """
         self._validate_params()
         shown = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        X, tasks, weights, codes = self._problem(X, y, sample_weight)
+        self._descend(X, tasks, weights, shown, labels=codes)
+        return self
+
+    def _problem(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, list[Task], Array, Array]:
         X, y = table_of(self, X, y, reset=True)
         check_classification_targets(y)
         before = getattr(self, "classes_", None)
@@ -116,8 +121,7 @@ class GDClassifier(ClassifierMixin, LinearDescent):
         weights = weights_for(sample_weight, len(y))
         if self.class_weight is not None:
             weights = by_class(y, self._factors(y, weights), weights)
-        self._descend(X, self._tasks(codes), weights, shown, labels=codes)
-        return self
+        return X, self._tasks(codes), weights, codes
 
     @available_if(can_stream)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "GDClassifier":

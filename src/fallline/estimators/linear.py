@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -14,13 +14,15 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from fallline.descent import Run
-from fallline.errors import DivergedError
+from fallline.errors import DivergedError, InputError
 from fallline.estimators.coefficients import Coefficients, Scales
 from fallline.estimators.inputs import rows_to_predict
 from fallline.estimators.settings import CONSTRAINTS, Task, objective_of, plan_of, seed_of, stream_for
 from fallline.estimators.streaming import Rows
 from fallline.estimators.waiting import Waited
 from fallline.estimators.watching import Callbacks, Line, Watching
+from fallline.forecast.ahead import forecast_of
+from fallline.forecast.result import Forecast
 from fallline.objectives.variants import with_weights
 from fallline.stops import NoBetter
 from fallline.trace import Trace
@@ -34,6 +36,10 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
     """A linear model that is fitted by going down its objective. Its constructor's arguments are its subclasses'."""
 
     _parameter_constraints = CONSTRAINTS
+
+    def _problem(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """The table, the walks, the rows' weights and the class numbers."""
+        raise NotImplementedError
 
     def plot(self, **options: Any) -> Any:
         """The loss curve of the fit as a Plotly figure; one curve a class of one-vs-rest."""
@@ -63,6 +69,28 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
             summary["loss"] = traces[0].last("loss")
             summary["excess"] = traces[0].last("excess") if "excess" in traces[0].columns else None
         return write_report(summary, traces, (), path)
+
+    def forecast(self, X: Any, y: Any, sample_weight: Any = None, **settings: Any) -> Forecast:
+        """What fitting to X, y by a step of your own will do, before it does; the estimator stays as it is.
+
+        settings: of the step, as in a plan, in place of the estimator's. The automatic solver has no rate to forecast: under
+        step="auto" plain mini-batch steps stand for it, at 0.3 of the largest rate that works. Raises InputError for what is not
+        forecast, several classes among it.
+        """
+        probe = clone(self)
+        probe._validate_params()
+        X, tasks, weights, _ = probe._problem(X, y, sample_weight)
+        plan = plan_of(probe)
+        if self.standardise:
+            X = Scales.of(X, weights, bool(self.fit_intercept)).apply(X)
+        if len(tasks) > 1:
+            raise InputError(
+                "Each class against the rest is a walk of its own: forecast with y of two classes, one at a time."
+            )
+        objective = objective_of(probe, X, tasks[0], weights)
+        names = getattr(probe, "feature_names_in_", ())
+        own = {} if plan.automatic else {name: value for name, value in plan.as_dict().items() if name != "seed"}
+        return forecast_of(objective, names=names, **{**own, **settings})
 
     def _named_traces(self) -> Iterator[tuple[str, Trace]]:
         check_is_fitted(self)

@@ -85,10 +85,13 @@ class GDRegressor(RegressorMixin, LinearDescent):
         """
         self._validate_params()
         shown = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
-        X, y = table_of(self, X, y, reset=True, numeric=True)
-        weights = weights_for(sample_weight, len(y))
-        self._descend(X, [Task("", y, self.loss)], weights, shown)
+        X, tasks, weights, _ = self._problem(X, y, sample_weight)
+        self._descend(X, tasks, weights, shown)
         return self
+
+    def _problem(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, list[Task], Array, Any]:
+        X, y = table_of(self, X, y, reset=True, numeric=True)
+        return X, [Task("", y, self.loss)], weights_for(sample_weight, len(y)), None
 
     @available_if(can_stream)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GDRegressor":

@@ -1,5 +1,6 @@
 """Figures, each usable alone: `X_of(traces…)` gathers the facts, `draw_X(facts)` draws them with Plotly."""
 
+from fallline.figures.ahead import ahead_of, draw_ahead
 from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
@@ -8,8 +9,10 @@ from fallline.figures.surface import draw_relief, draw_surface
 from fallline.figures.sweep import batch_sweep_of, draw_batch_sweep, draw_sweep, sweep_of
 
 __all__ = [
+    "ahead_of",
     "batch_sweep_of",
     "curves_of",
+    "draw_ahead",
     "draw_batch_sweep",
     "draw_bowl",
     "draw_curves",

@@ -71,6 +71,12 @@ class RowObjective:
         shrink.pull_on(self.penalty, w, self.penalised, g)
         return g
 
+    def forecast(self, plan: Any = None, **settings: Any) -> Any:
+        """What a walk down this will do, before it is walked: fallline.forecast.ahead.forecast_of."""
+        from fallline.forecast.ahead import forecast_of
+
+        return forecast_of(self, plan, **settings)
+
     def prox(self, w: Array, rate: Any) -> Array:
         """Proximal step of length `rate` (a number, or one a coordinate) of the penalty's L1 share."""
         out = w.copy()

@@ -14,7 +14,7 @@ import numpy as np
 from fallline.losses import Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.hessian import hessian, matrix_rows
-from fallline.objectives.variants import with_loss
+from fallline.objectives.variants import subset, with_loss
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +31,7 @@ class Limits(NamedTuple):
     shares: Array  # (m,) which share of all rows each stands for
     reach: float  # E[c²‖x‖⁴]/E[c‖x‖²]: the curvature that single rows have on average, longer rows more often
     borrowed: bool  # the loss has no curvature, so this is that of least squares on the same rows: a scale, no limit
+    vectors: Array  # of H, a column each; empty where there is no matrix
 
     @property
     def rough(self) -> bool:
@@ -74,17 +75,17 @@ def limits_of(objective: Any, w: Array) -> Limits:
     if isinstance(objective.loss, Softmax):
         curvature = np.full(objective.n, 0.5) * objective.model.weights  # the largest that p_k(1 − p_k) blocks can have
         values = np.linalg.eigvalsh(hessian(objective, w)) if objective.size <= WIDEST else _largest(objective, w)
-        return Limits(values, np.empty((0, 0)), np.empty(0), _reach(objective, curvature), borrowed=False)
+        return Limits(values, np.empty((0, 0)), np.empty(0), _reach(objective, curvature), False, np.empty((0, 0)))
     borrowed = not objective.curvature(w).any()
     objective = with_loss(objective, SquaredError()) if borrowed else objective
     curvature = objective.curvature(w)
     reach = _reach(objective, curvature)
     if objective.size > WIDEST:
-        return Limits(_largest(objective, w), np.empty((0, 0)), np.empty(0), reach, borrowed)
+        return Limits(_largest(objective, w), np.empty((0, 0)), np.empty(0), reach, borrowed, np.empty((0, 0)))
     values, vectors = np.linalg.eigh(hessian(objective, w))
-    chosen, shares = _telling(objective, curvature)
-    scores = np.sqrt(curvature[chosen])[:, None] * (_gather(objective, chosen) @ vectors)
-    return Limits(values, scores, shares, reach, borrowed)
+    chosen, shares = telling(objective, curvature)
+    scores = np.sqrt(curvature[chosen])[:, None] * (gathered_rows(objective, chosen) @ vectors)
+    return Limits(values, scores, shares, reach, borrowed, vectors)
 
 
 def _lengths(objective: Any) -> Array:
@@ -98,22 +99,23 @@ def _reach(objective: Any, curvature: Array) -> float:
     return float((pull * pull).sum() / max(pull.sum(), 1e-300))
 
 
-def _telling(objective: Any, curvature: Array) -> tuple[Array, Array]:
-    """The rows that lie furthest out, for themselves, and a sample that stands for the rest."""
+def telling(objective: Any, curvature: Array, sample: int = SAMPLE) -> tuple[Array, Array]:
+    """The rows that lie furthest out, for themselves, and a sample that stands for the rest; the share of all that each is."""
     n = objective.n
-    if n <= SAMPLE + LONGEST:
+    if n <= sample + LONGEST:
         return np.arange(n), np.full(n, 1.0 / n)
     order = np.argsort(curvature * _lengths(objective))
     rest, longest = order[:-LONGEST], order[-LONGEST:]
-    drawn = np.random.default_rng(0).choice(rest, SAMPLE, replace=False)
-    shares = np.concatenate([np.full(SAMPLE, len(rest) / SAMPLE / n), np.full(LONGEST, 1.0 / n)])
+    drawn = np.random.default_rng(0).choice(rest, sample, replace=False)
+    shares = np.concatenate([np.full(sample, len(rest) / sample / n), np.full(LONGEST, 1.0 / n)])
     return np.concatenate([drawn, longest]), shares
 
 
-def _gather(objective: Any, chosen: Array) -> Array:
+def gathered_rows(objective: Any, chosen: Array) -> Array:
+    """Those rows as a dense matrix, with the column of ones where there is an intercept."""
     if len(chosen) == objective.n:
         return matrix_rows(objective, 0, objective.n)
-    return np.vstack([matrix_rows(objective, int(i), int(i) + 1) for i in chosen])
+    return matrix_rows(subset(objective, chosen), 0, len(chosen))
 
 
 def _largest(objective: Any, w: Array) -> Array:

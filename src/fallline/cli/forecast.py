@@ -1,0 +1,65 @@
+"""`fallline forecast`: what a descent will do, before it does."""
+
+from typing import Any
+
+import click
+
+from fallline.cli.options import BUDGET, CHARGING, MOVING, READING, budget_of, options, reading_of
+from fallline.errors import InputError
+
+WALKING = [
+    click.option("--variant", help="batch, stochastic or mini-batch.  [default: mini-batch]"),
+    click.option("--step", help="plain, momentum or nesterov, such as momentum:beta=0.95.  [default: plain]"),
+    click.option("--rate", type=float, help="Learning rate.  [default: 0.3 of the largest that works]"),
+    click.option("--batch-size", type=int, help="Rows a step of mini-batch.  [default: 32]"),
+    click.option("--schedule", help="Such as cosine or inverse_time:decay=0.01.  [default: constant]"),
+    *MOVING,
+    *CHARGING,
+    click.option("--epochs", type=float, help="How far, in passes over the rows.  [default: 10]"),
+    *BUDGET,
+]
+"""What to forecast: one walk."""
+
+
+@click.command()
+@click.argument("data")
+@options(READING, WALKING)
+def forecast(data: str, **settings: Any) -> None:
+    """Say what gradient descent on DATA will do, before it runs.
+
+    The expected loss against updates with a band that holds 80 % of runs, the largest rates, what makes the problem slow, how
+    large a batch pays, and where noise will stop a constant rate. DATA is as for fallline fit.
+
+    \b
+    Examples:
+      fallline forecast diabetes
+      fallline forecast houses.csv --target price --variant batch --step nesterov --epochs 500
+      fallline forecast houses.csv --target price --batch-size 64 --rate 0.05 --schedule cosine
+    """
+    from fallline.forecast.ahead import forecast_of
+    from fallline.plan import Plan
+    from fallline.problem import Charges, problem_of
+
+    budget, amount = budget_of(settings)
+    given = {name: value for name, value in settings.items() if value not in (None, ())}
+    charges = Charges(**{name: given.pop(name) for name in Charges._fields if name in given})
+    plan = {name: given.pop(name) for name in Plan.__dataclass_fields__ if name in given}
+    if plan.get("step") == "auto":
+        raise InputError(
+            "The automatic solver has no rate to forecast: name a step, such as plain, or leave --step out."
+        )
+    target, weights = given.pop("target", None), given.pop("weights", None)
+    problem = problem_of(data, target, charges, weights, **reading_of(given))
+    table = problem.data
+    found = forecast_of(problem.objective, timed=True, names=table.columns, **plan, budget=budget, amount=amount)
+    click.echo(f"{table.source}: {problem.objective.n:,} rows, {len(table.columns):,} columns; {problem.text}\n")
+    click.echo(f"{'updates':>12s}{'passes':>10s}{'loss':>12s}{'80 % of runs between':>26s}{'excess left':>14s}")
+    low, high = found.band
+    for k in found.telling():
+        between = f"{low[k]:.5g} … {high[k]:.5g}"
+        left = f"{100 * found.excess[k] / found.excess[0]:.3g} %"
+        passes = found.t[k] / found.per_pass
+        click.echo(f"{found.t[k]:>12,.0f}{passes:>10.3g}{found.loss[k]:>12.5g}{between:>26s}{left:>14s}")
+    click.echo()
+    for sentence in found.sentences():
+        click.echo(sentence)

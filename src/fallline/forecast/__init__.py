@@ -1,0 +1,1 @@
+"""The loss of a walk before it is walked: docs/forecast.md."""

@@ -1,0 +1,166 @@
+"""A forecast: what will happen, as numbers and in words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fallline.forecast.limits import Conditioning, Rates
+from fallline.forecast.noise import NoiseScale
+from fallline.plan import Plan
+
+Array = np.ndarray[Any, Any]
+
+INSIDE = 1.2815515655446004  # deviations of a normal that hold 80 % of it between them
+SAMPLE = 0.1  # of the excess: what a sample of rows may be off by, as a deviation of its logarithm
+TINY = 1e-300
+POOR = 100.0  # a condition number from which on columns that nearly give each other are named
+LEVEL = 0.01  # of the excess at the start, which the words are about
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The expected loss against updates, before the walk.
+
+    The band is pointwise: at any one update it holds 80 % of walks. A whole walk leaves it somewhere.
+    """
+
+    plan: Plan
+    n: int
+    per_pass: int  # updates
+    t: Array  # (points,) updates, from 0
+    excess: Array  # (points,) mean over walks of the loss above the optimum
+    deviation: Array  # (points,) of the logarithm of one walk's excess
+    optimum: float
+    lost: bool  # it runs away after the last point
+    rates: Rates
+    conditioning: Conditioning
+    noise: NoiseScale
+    slight_floor: float  # excess at which the plan's rate stays, were it small and constant: rate·tr C/4B
+    floor: float  # the same in full; NaN for batch descent, whose floor is the optimum
+    rows: int  # read; fewer than n: the rest is stood for
+    seconds: float  # that this forecast took
+    seconds_per_update: float = float("nan")  # NaN: not timed
+    names: tuple[str, ...] = ()  # of the columns
+
+    @property
+    def loss(self) -> Array:
+        """(points,) mean over walks."""
+        return self.optimum + self.excess
+
+    @property
+    def band(self) -> tuple[Array, Array]:
+        """Losses between which 80 % of walks are, at each point: a lognormal of the excess's mean and variance."""
+        middle = np.log(np.maximum(self.excess, TINY)) - 0.5 * self.deviation**2
+        around = INSIDE * self.deviation
+        return self.optimum + np.exp(middle - around), self.optimum + np.exp(middle + around)
+
+    @property
+    def visits(self) -> Array:
+        """(points,) rows visited."""
+        return self.t * (self.n / self.per_pass)
+
+    def at(self, t: Any) -> Array:
+        """The mean loss after t updates, between the points by straight lines in the logarithms of both."""
+        with np.errstate(divide="ignore"):
+            log = np.interp(np.log1p(np.asarray(t, float)), np.log1p(self.t), np.log(np.maximum(self.excess, TINY)))
+        return np.asarray(self.optimum + np.exp(log))
+
+    def updates_to(self, share: float = LEVEL) -> float:
+        """Updates until the mean excess is at most `share` of that at the start; infinite where the plan ends before."""
+        level = share * self.excess[0]
+        below = np.flatnonzero(self.excess <= level)
+        if not len(below):
+            return float("inf")
+        k = int(below[0])
+        if k == 0:
+            return 0.0
+        high, low = np.log(self.excess[k - 1]), np.log(max(self.excess[k], TINY))
+        done = (high - np.log(level)) / (high - low)
+        first, last = np.log1p(self.t[k - 1]), np.log1p(self.t[k])
+        return float(np.expm1(first + done * (last - first)))
+
+    def telling(self, lines: int = 10) -> Array:
+        """Which points to print: the start, the end, and evenly between them in the logarithm of time."""
+        wanted = np.geomspace(1.0, max(self.t[-1], 1.0), lines - 1)
+        near = (
+            np.abs(np.log(np.maximum(self.t[1:], 1.0))[:, None] - np.log(wanted)).argmin(axis=0) + 1
+            if len(self.t) > 1
+            else []
+        )
+        return np.unique([0, *near])
+
+    def sentences(self) -> list[str]:
+        """What it says."""
+        return [self._arrival(), *self._stability(), self._shape(), *self._noise(), self._cost()]
+
+    def plot(self, *traces: Any, theme: str = "light") -> Any:
+        """The forecast as a Plotly figure, with the traces of runs over it where there are any."""
+        from fallline.figures.ahead import ahead_of, draw_ahead
+
+        return draw_ahead(ahead_of(self, traces), theme)
+
+    def _arrival(self) -> str:
+        if self.lost:
+            return f"{self.plan.name} runs away within {self.t[-1] * 1.3 + 1:,.0f} updates."
+        end = f"after {self.t[-1]:,.0f} updates the excess is {100 * self.excess[-1] / self.excess[0]:.3g} % of that at the start"
+        updates = self.updates_to()
+        if not np.isfinite(updates):
+            return f"{self.plan.name} does not come within 1 % of the excess at the start: {end}."
+        took = f", about {updates * self.seconds_per_update:.2g} s" if np.isfinite(self.seconds_per_update) else ""
+        visits = updates * self.n / self.per_pass
+        return (
+            f"{self.plan.name} has 1 % of the excess left after {updates:,.0f} updates ({visits:,.0f} row visits, "
+            f"{updates / self.per_pass:.3g} passes{took}); {end}."
+        )
+
+    def _stability(self) -> list[str]:
+        batch = f"Steps on all rows are stable up to rate {self.rates.batch:.3g} near the optimum"
+        if self.per_pass == 1:
+            return [f"{batch}; the rate is {self._share(self.rates.batch)} of it."]
+        return [
+            f"Up to rate {self.rates.working:.3g} the noise stays below a tenth of the excess at the start (the working limit; "
+            f"the rate is {self._share(self.rates.working)} of it). The mean over all walks is bounded up to "
+            f"{self.rates.mean_square:.3g} (the mean-square limit, which rows seldom met can set). {batch}."
+        ]
+
+    def _share(self, limit: float) -> str:
+        return f"{100 * float(self.plan.rate or 0.0) / limit:.3g} %"
+
+    def _shape(self) -> str:
+        found = self.conditioning
+        text = f"The condition number is {found.number:.3g}"
+        flat = " and ".join(map(self._column, found.flat[:4]))
+        if found.steep:
+            steep = " and ".join(map(self._column, found.steep))
+            return f"{text}, and {found.evened:.3g} with all columns on one scale: {steep} bends most, {flat} least."
+        if found.evened > POOR:
+            return f"{text}: {flat} nearly give each other."
+        return f"{text}."
+
+    def _column(self, j: int) -> str:
+        if j < len(self.names):
+            return f'"{self.names[j]}"'
+        return "the intercept" if self.names else f"column {j}"
+
+    def _noise(self) -> list[str]:
+        if self.per_pass == 1:
+            return []
+        said = []
+        if np.isfinite(self.noise.critical):
+            said.append(
+                f"Larger batches save updates up to about {self.noise.critical:,.0f} rows (the critical batch, within a factor "
+                "of four)."
+            )
+        first = 100.0 / self.excess[0]
+        full = f"{self.floor * first:.3g} %" if np.isfinite(self.floor) else "nowhere"
+        said.append(
+            f"Held constant, the rate would stay at {full} of the excess at the start (by rate·tr C/4B, of small rates and independent draws, "
+            f"{self.slight_floor * first:.3g} %)."
+        )
+        return said
+
+    def _cost(self) -> str:
+        seconds = self.seconds
+        read = "all rows" if self.rows >= self.n else f"{self.rows:,} of {self.n:,} rows, the longest among them"
+        return f"Forecast from {read} in {seconds:.2g} s."

@@ -1,0 +1,48 @@
+"""`fallline forecast`: numbers and words, or one sentence and exit code 2."""
+
+import pytest
+from click.testing import CliRunner
+
+from fallline.cli import main
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, ["forecast", *map(str, arguments)])
+
+
+def test_a_forecast_says_its_curve_its_limits_and_its_cost():
+    said = call("diabetes", "--batch-size", "16", "--rate", "0.05", "--epochs", "20")
+    assert said.exit_code == 0, said.output
+    lines = said.output.splitlines()
+    assert "442 rows" in lines[0]
+    first, last = lines[3].split(), next(line for line in lines[::-1] if line.startswith("   ")).split()
+    assert first[:2] == ["0", "0"]
+    assert last[0] == "560"
+    assert float(last[2]) < float(first[2])
+    for word in (
+        "mini-batch 16 · rate 0.05",
+        "working limit",
+        "condition number is",
+        '"s1"',
+        "critical batch",
+        "Forecast from all rows",
+    ):
+        assert word in said.output
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--step", "adam"], "plain, momentum or nesterov"),
+        (["--step", "auto"], "name a step"),
+        (["--loss", "absolute_error"], "corners"),
+        (["--penalty", "l1"], "L1 share"),
+        (["--epochs", "3", "--updates", "3"], "both budgets"),
+        (["--rate", "-1"], "above zero"),
+    ],
+)
+def test_what_is_not_forecast_ends_in_a_sentence(options, word):
+    said = call("diabetes", *options)
+    assert said.exit_code == 2
+    assert word in said.output
+    assert "Traceback" not in said.output
