@@ -155,8 +155,8 @@ class Forecast:
         first = 100.0 / self.excess[0]
         full = f"{self.floor * first:.3g} %" if np.isfinite(self.floor) else "nowhere"
         said.append(
-            f"Held constant, the rate would stay at {full} of the excess at the start (by rate·tr C/4B, of small rates and independent draws, "
-            f"{self.slight_floor * first:.3g} %)."
+            f"Held constant, the rate would stay at {full} of the excess at the start (by rate·tr C/4B, of small rates and "
+            f"independent draws, {self.slight_floor * first:.3g} %)."
         )
         return said
 

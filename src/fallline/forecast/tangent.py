@@ -1,9 +1,9 @@
 """The tangent forecast: the mean and the spread of a walk, carried along its path without walking it.
 
-Along each eigenvector of the curvature the walk is linear with noise for a while, so its mean and its variance obey a recursion that
-many steps go through at once. Time is cut into phases, each a third as long as all before it (a tenth for steps with momentum, which
-swing). At the end of each the rows are read again for slope, curvature and noise, averaged over the spread: once for a trial, and
-once for the mean of both ends (Heun). The mean of a quadratic's walk is exact, and so are the first steps of any.
+Along each eigenvector of the curvature the walk is linear with noise for a while, so its mean and its variance obey a recursion
+that many steps go through at once. Time is cut into phases, each a third as long as all before it (a tenth for steps with
+momentum, which swing). At the end of each the rows are read again for slope, curvature and noise, averaged over the spread: once
+for a trial, once for the mean of both ends (Heun). The mean of a quadratic's walk is exact, and so are the first steps of any.
 """
 
 from itertools import pairwise
