@@ -37,6 +37,7 @@ PARTS = {
     "estimate": "How right the estimate is",
     "first_fit": "The first fit of a process",
     "quick": "Quick mode",
+    "forecast": "Forecasts held to runs",
     "memory": "Memory",
     "solver": "The automatic solver",
     "classical": "The classical example",
