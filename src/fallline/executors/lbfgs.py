@@ -107,11 +107,11 @@ def two_loops(g: Array, steps: Array, turns: Array, first: Callable[[Array], Arr
     if not len(steps):
         return first(g)
     out, shares = g.copy(), []
-    for moved, turned in zip(steps[::-1], turns[::-1], strict=True):
-        share = float(moved @ out) / float(moved @ turned)
-        out = out - share * turned
-        shares.append(share)
-    out = first(out) * (float(steps[-1] @ turns[-1]) / float(turns[-1] @ first(turns[-1])))
-    for moved, turned, share in zip(steps, turns, shares[::-1], strict=True):
-        out = out + (share - float(turned @ out) / float(moved @ turned)) * moved
+    bends = np.einsum("ij,ij->i", steps, turns).tolist()
+    for moved, turned, bend in zip(steps[::-1], turns[::-1], bends[::-1], strict=True):
+        shares.append(float(moved @ out) / bend)
+        out -= shares[-1] * turned
+    out = first(out) * (bends[-1] / float(turns[-1] @ first(turns[-1])))
+    for moved, turned, bend, share in zip(steps, turns, bends, shares[::-1], strict=True):
+        out += (share - float(turned @ out) / bend) * moved
     return out

@@ -147,4 +147,4 @@ def room(rows: Any) -> Any:
         row = len(rows.data) * (rows.data.itemsize + rows.indices.itemsize) / (len(rows.indptr) - 1)
     else:
         row = rows.X.shape[1] * rows.X.itemsize
-    return np.empty(int(np.clip(CACHED / max(row, 1), 8, 1024)))
+    return np.empty(min(max(int(CACHED / max(row, 1)), 8), 1024))

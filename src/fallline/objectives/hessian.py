@@ -88,10 +88,11 @@ def pull_slope(objective: Any) -> float:
 def _by_row(objective: Any, curvature: Array, coordinates: Coordinates, most: int) -> Array:
     """Σ curvatureᵢ·xᵢxᵢᵀ, of at most `most` of the rows that bend."""
     bends = np.flatnonzero(curvature)
-    share = max(len(bends) / most, 1.0)
-    some = bends[:: math.ceil(share)] if len(bends) > 0 else bends
+    if not len(bends):
+        return np.zeros((coordinates.width, coordinates.width))
+    some = bends[:: math.ceil(len(bends) / most)]
     if len(some) < 0.5 * objective.n:  # a loss with corners bends at few rows: leave out the others
-        return _gram(subset(objective, some), curvature[some], coordinates) * (len(bends) / max(len(some), 1))
+        return _gram(subset(objective, some), curvature[some], coordinates) * (len(bends) / len(some))
     return _gram(objective, curvature, coordinates)
 
 

@@ -50,30 +50,30 @@ def _by_class(objective: Any, w: Array, threads: int | None) -> tuple[float, Arr
     """The same for several scores a row of a dense table, by matrix products of strips, in float64 unless told otherwise."""
     model, K, d = objective.model, objective.classes, objective.model.d
     kind = np.result_type(model.rows.X, objective.products)
-    W, free = np.ascontiguousarray(w[: K * d].reshape(K, d).T, kind), w[K * d :].astype(kind)
+    W, free = w[: K * d].reshape(K, d).astype(kind), w[K * d :].astype(kind)
     offset, weights = model.offset.any(), model.weights.astype(kind)
 
     def piece(first: int, last: int, out: Array) -> None:
         for begin in range(first, last, STRIP):
             rows = slice(begin, min(begin + STRIP, last))
             X = model.rows.X[rows].astype(kind, copy=False)
-            z = X @ W
+            z = W @ X.T  # (classes, rows): what is done class by class runs along the rows
             if offset:
-                z += model.offset[rows].astype(kind)
+                z += model.offset[rows].T.astype(kind)
             if len(free):
-                z += free
-            z -= z.max(axis=1, keepdims=True)
-            own = np.arange(len(z)), model.y[rows]
+                z += free[:, None]
+            z -= z.max(axis=0)
+            own = model.y[rows], np.arange(len(X))
             out[-1] -= float(model.weights[rows] @ z[own])
             np.exp(z, out=z)
-            whole = z.sum(axis=1)
+            whole = z.sum(axis=0)
             out[-1] += float(model.weights[rows] @ np.log(whole))
-            z /= whole[:, None]
+            z /= whole
             z[own] -= 1.0
-            z *= weights[rows, None]
-            out[: K * d] += (z.T @ X).ravel()
+            z *= weights[rows]
+            out[: K * d] += (z @ X).ravel()
             if len(free):
-                out[K * d : -1] += z.sum(axis=0, dtype=float)
+                out[K * d : -1] += z.sum(axis=1, dtype=float)
 
     total = pieces(objective, piece, len(w) + 1, threads) / objective.n
     g = total[:-1].copy()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg as la
+from scipy.linalg import lapack
 
 from fallline.losses import Softmax
 from fallline.objectives.coordinates import Coordinates
@@ -100,7 +101,7 @@ def stand_in(objective: Any, w: Array, coordinates: Coordinates, ridge: float) -
     A[np.diag_indices_from(A)] += (
         coordinates.each(pull_slope(objective), 2)[: len(A)] + ridge * np.trace(A) / len(A) + TINY
     )
-    return np.asarray(la.cholesky(A, check_finite=False))
+    return np.asfortranarray(la.cholesky(A, check_finite=False))
 
 
 def stand_in_diagonal(objective: Any, w: Array, coordinates: Coordinates) -> Array:
@@ -126,7 +127,7 @@ def soothing(root: Array, coordinates: Coordinates) -> Product:
         u = coordinates.slope(g)
         if root.ndim == 1:
             return coordinates.step(u / root**2)
-        half = la.solve_triangular(root, u.reshape(coordinates.scores, -1).T, trans="T", check_finite=False)
-        return coordinates.step(la.solve_triangular(root, half, check_finite=False).T.ravel())
+        half = lapack.dtrtrs(root, u.reshape(coordinates.scores, -1).T, trans=1)[0]
+        return coordinates.step(lapack.dtrtrs(root, half)[0].T.ravel())
 
     return soothed
