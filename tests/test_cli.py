@@ -217,10 +217,10 @@ def test_a_plan_is_not_repeated_on_data_that_have_changed(table):
     assert call(table, "--plan", first / "plan.toml", "-o", again).exit_code == 0  # named on purpose
 
 
-def test_a_target_that_a_loss_refuses_is_named_by_its_column(table):
+def test_a_target_that_a_loss_refuses_is_named_by_its_column_and_line(table):
     result = call(table, "--loss", "gamma", "-o", table.parent / "out")
     assert result.exit_code == 2
-    assert re.search(r'"y" in row \d+ is -?[\d.]+, for which Gamma is not defined', result.stderr)
+    assert re.search(r'"y" at line \d+ of t.csv is -?[\d.]+, for which Gamma is not defined', result.stderr)
 
 
 def test_a_plan_of_arrays_asks_for_data(tmp_path):

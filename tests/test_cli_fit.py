@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -105,6 +106,25 @@ def test_a_test_file_is_predicted_as_it_comes(train, test, least, tmp_path):
     said = predicted(tmp_path / "m", SHARED / test, "-o", tmp_path / "out.csv").stderr
     share = float(re.search(r"([\d.]+)% of", said).group(1))
     assert share > least
+
+
+def test_new_rows_are_predicted_from_every_kind_of_file(tmp_path):
+    """The target and the order of columns are the file's own affair."""
+    frame = pd.DataFrame({"a": np.arange(40.0) % 7, "b": ["red", "blue"] * 20, "y": np.arange(40) % 7 * 2.0 + 1.0})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    new = frame[["b", "a"]]
+    new.to_csv(tmp_path / "n.csv", index=False)
+    new.to_csv(tmp_path / "n.tsv.gz", sep="\t", index=False)
+    new.to_parquet(tmp_path / "n.parquet")
+    new.to_feather(tmp_path / "n.arrow")
+    new.to_parquet(tmp_path / "folder", partition_cols=["b"])
+    np.savez(tmp_path / "n.npz", b=new["b"].to_numpy(str), a=new["a"])
+    fitted(tmp_path / "t.csv", "-o", tmp_path / "m")
+    told = {name: predicted(tmp_path / "m", tmp_path / name, "-q").stdout
+            for name in ("n.csv", "n.tsv.gz", "n.parquet", "n.arrow", "n.npz", "folder")}  # fmt: skip
+    assert sorted(told.pop("folder").split()) == sorted(told["n.csv"].split())  # a folder has an order of its own
+    assert len(set(told.values())) == 1
+    assert len(told["n.csv"].split()) == 41
 
 
 @pytest.fixture

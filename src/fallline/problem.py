@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.data import Dataset, load
+from fallline.data.load import table_of
+from fallline.data.table import Place
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE
 from fallline.objectives.linear import refuse_targets
@@ -43,7 +45,7 @@ def problem_of(data: Any, target: Any, charges: Charges, weights: Any = None, **
         weights, reading = weights_in(data, weights, reading)
     table = load(data, target, **reading)
     loss = charges.loss or LOSS_OF[table.task]
-    objective = objective_on(table, weights, loss, charges)
+    objective = objective_on(table, weights, loss, charges, place_in(data, reading))
     return Problem(table, objective, loss, wording(objective, loss))
 
 
@@ -63,8 +65,16 @@ def weights_in(data: Any, column: str | int, reading: dict[str, Any]) -> tuple[A
     return numbers, {**reading, "drop": (*dropped, column)}
 
 
-def objective_on(table: Dataset, weights: Any, loss: str, charges: Any) -> Any:
-    """The objective of a loss over a table. Raises InputError where the loss does not suit the target."""
+def place_in(data: Any, reading: dict[str, Any]) -> Place:
+    """Says where in the data a row stands; they are read again for it, since only errors ask."""
+    if isinstance(data, Dataset):
+        return "in row {}".format
+    layout = {name: reading[name] for name in LAYOUT if name in reading}
+    return lambda row: f"at {table_of(data, **layout).place(row)}"
+
+
+def objective_on(table: Dataset, weights: Any, loss: str, charges: Any, place: Place) -> Any:
+    """The objective of a loss over a table. Raises InputError where the loss does not suit the target; `place`: of a row."""
     name = loss.partition(":")[0]
     if table.task == "multiclass" and name not in MULTICLASS:
         raise InputError(f'{loss} takes one score a row, and "{table.target}" has {len(table.classes)} classes: '
@@ -75,7 +85,7 @@ def objective_on(table: Dataset, weights: Any, loss: str, charges: Any) -> Any:
     y = np.where(table.y > 0, 1.0, 0.0) if table.task == "binary" and name in MULTICLASS else table.y
     classes = max(2, len(table.classes))
     if name in LOSSES:
-        refuse_targets(part(LOSSES, loss, "loss"), y, f'"{table.target}"')
+        refuse_targets(part(LOSSES, loss, "loss"), y, f'"{table.target}"', place)
     return objective_of(table.X, y, loss, charges.penalty, charges.alpha, charges.l1_ratio, classes, weights=weights)
 
 

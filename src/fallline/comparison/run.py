@@ -15,13 +15,14 @@ from fallline.comparison.runner import Progress, Runner
 from fallline.comparison.study import Study
 from fallline.comparison.verdict import verdict_of
 from fallline.data import Dataset, fingerprint_of, load
+from fallline.data.table import Place
 from fallline.errors import InputError
 from fallline.executors.level import height_at_level
 from fallline.losses import POSITIVE, LogLoss, Softmax, SquaredError
 from fallline.objectives.floor import floor_of
 from fallline.objectives.passes import threads_at_most
 from fallline.plan import Plan, known
-from fallline.problem import LOSS_OF, objective_on, strength, suited, weights_in, wording
+from fallline.problem import LOSS_OF, objective_on, place_in, strength, suited, weights_in, wording
 from fallline.reference import Limits, Optimum, limits_of, optimum_of
 from fallline.reference.baselines import Rival, rivals
 from fallline.stops import START_SHARE
@@ -78,7 +79,7 @@ def compare(
     # One thread for everyone: descent has one, and threads that wait for each other would time how busy the machine is.
     # A search that looks too far sees infinity and turns back: no warning is due.
     with threadpool_limits(1), threads_at_most(1), np.errstate(over="ignore", invalid="ignore"):
-        return _compared(table, weights, study, progress or _silent, command, where)
+        return _compared(table, weights, study, progress or _silent, command, where, place_in(data, settings))
 
 
 def _scale_of(objective: Any, optimum: Limits, limit_of: Callable[[int], float]) -> Callable[[int], float]:
@@ -114,10 +115,10 @@ def _silent(done: int, total: int, text: str) -> None:
 
 
 def _compared(
-    table: Dataset, weights: Any, study: Study, tell: Progress, command: str, where: dict[str, Any]
+    table: Dataset, weights: Any, study: Study, tell: Progress, command: str, where: dict[str, Any], place: Place
 ) -> Comparison:
     loss = study.loss or LOSS_OF[table.task]
-    objective = objective_on(table, weights, loss, study)
+    objective = objective_on(table, weights, loss, study, place)
     _check_plane(study, table, objective)
     tell(0, 1, "finding the optimum")
     optimum = optimum_of(objective)

@@ -1,5 +1,6 @@
 """Linear models: one score a row, any loss, any penalty."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -157,15 +158,17 @@ def weights_of(weights: Any, n: int) -> Array:
     return out * (n / out.sum())
 
 
-def refuse_targets(loss: Any, y: Array, called: str = "y") -> None:
-    """Raise InputError for the first target that the loss is not defined for. `called`: what the user calls the target."""
+def refuse_targets(loss: Any, y: Array, called: str = "y", place: Callable[[int], str] = "in row {}".format) -> None:
+    """Raise InputError for the first target that the loss is not defined for. `called`: what the user calls the target; `place`:
+    where a row stands.
+    """
     for first in range(0, len(y), STRIP):  # what is sorted and listed is then small beside the table
         part = y[first : first + STRIP]
         wrong = [value for value in np.unique(part).tolist() if not loss.accepts(value)]
         if wrong:
             row, name = first + int(np.flatnonzero(np.isin(part, wrong))[0]), type(loss).__name__
             raise InputError(
-                f"{called} in row {row} is {y[row]:g}, for which {name} is not defined: {WANTED.get(name, '')}."
+                f"{called} {place(row)} is {y[row]:g}, for which {name} is not defined: {WANTED.get(name, '')}."
             )
 
 
