@@ -91,6 +91,16 @@ def test_real_tables_are_fitted_and_predicted_raw(arguments, tmp_path):
     assert "Traceback" not in said + result.output
 
 
+@pytest.mark.parametrize("name", ["sequence/airline-passengers.csv", "sequence/daily-min-temperatures.csv"])
+def test_a_real_table_of_dates_alone_is_refused_for_that(name, tmp_path):
+    if not (SHARED / name).exists():
+        pytest.skip(f"needs {name} of the shared data sets, which are not here")
+    result = call("fit", SHARED / name, "-o", tmp_path / "m")
+    assert result.exit_code == 2
+    assert "has no column to learn" in result.stderr
+    assert "different texts" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("train", "test", "least"),
     [
