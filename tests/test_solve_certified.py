@@ -1,16 +1,19 @@
 """The automatic solver against certified values (NIST StRD) and another package's fits (statsmodels)."""
 
+import gzip
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fallline.losses import Gamma, LogLoss, Poisson, SquaredError
+from fallline.losses import Gamma, LogLoss, Poisson, SquaredError, SquaredHinge
 from fallline.objectives import Linear
+from fallline.penalties import L2
 from fallline.solver import solve
 
-NIST = Path(__file__).parents[1].parent / "shared" / "data" / "nist" / "linear"
+SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+NIST, TAILS = SHARED / "nist" / "linear", SHARED / "large" / "HTRU_2.csv.gz"
 DIGITS = 8  # certified digits that every file must have
 
 
@@ -61,3 +64,12 @@ def test_generalised_linear_models_equal_statsmodels(family, weighted):
     theirs = model.fit(tol=1e-14, maxiter=200).params
     ours = np.roll(solve(Linear(X, y, loss, weights=weights, offset=offset), tol=0.0).w, 1)
     assert np.allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.skipif(not TAILS.exists(), reason="the table with heavy tails is not at ../shared/data/large")
+def test_heavy_tails_do_not_deceive_a_sketch():
+    table = np.loadtxt(gzip.decompress(TAILS.read_bytes()).decode().replace("\r", "\n").split(), delimiter=",")
+    objective = Linear(table[:, :-1], np.where(table[:, -1] > 0, 1.0, -1.0), SquaredHinge(), L2(1e-4))
+    run, lowest = solve(objective), solve(objective, 1e-11).trace["loss"].min()
+    assert "sketched" in run.trace.about["solver"]
+    assert run.trace["loss"][-1] - lowest <= 3.0 * run.trace["excess"][-1]

@@ -26,6 +26,7 @@ REFINED = 2  # Newton steps on the whole sketch, from where the pilot ended
 PILOT_RIDGE = 1e-3  # of the mean curvature, times parameters over rows: a few rows may be separable where all are not
 SKETCH_RIDGE = 1e-6  # the same, for the sketch
 HEAVY = 0.1  # kurtosis over sketched rows: the sketch's variance of a column is then right to 30 % at best
+LIGHT = 10.0  # kurtosis up to which a sketch tells the curvature well enough to say what is left after a step
 FAR = 8.0  # deviations: a row so far out in a heavy column is sketched for itself
 NEAR = 1e-2  # of the height: an estimate that low is looked into, where that costs less than the curvature did
 SOUND = 1e-12  # of the modelled curvature along a step: less in the gradients' difference is rounding
@@ -55,8 +56,8 @@ class Sketched(NamedTuple):
     size × size; any penalty. It takes no rate, and cannot diverge.
 
     The excess over the optimum is estimated at every look for nothing: it is what the model of the next step promises,
-    half the squared Newton decrement where there is no L1 share. Exact steps know the curvature at their beginning only: there a
-    low estimate is looked into with the curvature along the next step, two passes.
+    half the squared Newton decrement where there is no L1 share. Exact steps know the curvature at their beginning only, and
+    sketches of heavy tails know it badly: there a low estimate is looked into with the curvature along the next step, two passes.
     """
 
     def sampler(self, seed: int = 0) -> Sketch:
@@ -120,7 +121,9 @@ class Sketched(NamedTuple):
         excess = way.promised
         if fresh and not exact and (kurtosis > HEAVY * len(rows)).any():
             excess = math.inf  # rows that were fitted do not tell how far others are out
-        if exact and excess <= NEAR * abs(point.height) and not isinstance(objective.loss, SquaredError):
+        tails = not fresh and kurtosis.max(initial=0.0) > LIGHT
+        unsure = not isinstance(objective.loss, SquaredError) if exact else tails
+        if unsure and excess <= NEAR * abs(point.height):
             excess /= still_bent(objective, point, way.p, root, own)
             visits += 2 * n
         if type(objective.loss) not in POSITIVE.values():
