@@ -11,11 +11,12 @@ from fallline.descent import Run, descend
 from fallline.errors import InputError
 from fallline.executors import METHODS
 from fallline.executors.compiled import compiled
+from fallline.executors.windows import in_windows, streamed
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.objectives.order import run_of
 from fallline.penalties import PENALTIES
-from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled
+from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled, Streamed
 from fallline.schedules import SCHEDULES, Warmup
 from fallline.solver import solve, solver_for
 from fallline.steps import STEPS, ClipNorm, ClipValue, Plain
@@ -160,8 +161,10 @@ class Plan:
             1 if self._way in METHODS else min(timely, BATCH_LOOKS)
         )  # a method's step may be many visits
         if self.variant != "batch":
-            sampler = part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=run_of(objective))
+            sampler = self._order(objective, size)
         step, advance, rate = self.stepper(objective)
+        if isinstance(sampler, Streamed):
+            advance = in_windows(advance, str(self.step))
         schedule = self.pace(objective, rate)
         average: Any = part(AVERAGES, self.average, "average", steps=updates)
         stop = AnyOf((Diverged(), *limits))
@@ -171,6 +174,17 @@ class Plan:
             objective, sampler=sampler, step=step, schedule=schedule, stop=stop,
             average=average, advance=advance, gauges=gauges, every=every, start=start,
         )  # fmt: skip
+
+    def _order(self, objective: Any, size: int) -> Any:
+        """The order of the rows: in windows where they are more than memory holds."""
+        if objective.disk is None:
+            return part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=run_of(objective))
+        if self.sampler != "shuffled":
+            raise InputError(
+                f'Rows that are read in pieces come shuffled, and the sampler is "{self.sampler}": leave --sampler out, or '
+                "--memory."
+            )
+        return streamed(objective, size, self.seed)
 
     def pace(self, objective: Any, rate: float) -> Any:
         """The schedule of the walk on `objective`, from that rate."""

@@ -1,17 +1,20 @@
 """A problem: an encoded table and what is to be walked down on it, from the words that commands and plans use."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fallline.data import Dataset, load
 from fallline.data.load import table_of
+from fallline.data.stream import stream
 from fallline.data.table import Place
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE
 from fallline.objectives.linear import refuse_targets
 from fallline.penalties import L1, L2, ElasticNet
 from fallline.plan import objective_of, part
+from fallline.rows import Dense
 
 LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
 LAYOUT = ("header", "delimiter", "encoding", "quote", "missing")  # of load's options, those that say how to read a file
@@ -26,6 +29,13 @@ class Charges(NamedTuple):
     l1_ratio: float = 0.15
 
 
+class Room(NamedTuple):
+    """Where rows are kept that memory does not hold: bytes of memory to get by with, and a folder with room for the rest."""
+
+    memory: int
+    folder: Path
+
+
 class Problem(NamedTuple):
     """The table, the objective over it, its loss as text, and the objective in words."""
 
@@ -35,17 +45,27 @@ class Problem(NamedTuple):
     text: str
 
 
-def problem_of(data: Any, target: Any, charges: Charges, weights: Any = None, **reading: Any) -> Problem:
+def problem_of(
+    data: Any, target: Any, charges: Charges, weights: Any = None, *, room: Room | None = None, **reading: Any
+) -> Problem:
     """Read the data (see fallline.load) and set up the objective. `weights`: (n,), or the column that says them.
 
+    room: where the rows go that memory does not hold (see data/stream.py); None: all of them are read into memory.
     Raises InputError for what cannot be read, and for a loss that does not suit the target.
     """
     reading = suited(charges.loss, reading)
-    if isinstance(weights, str | int):
-        weights, reading = weights_in(data, weights, reading)
-    table = load(data, target, **reading)
+    if room is None:
+        if isinstance(weights, str | int):
+            weights, reading = weights_in(data, weights, reading)
+        table = load(data, target, **reading)
+    else:
+        table = stream(Path(data), target, memory=room.memory, folder=room.folder, weights=weights, **reading)
+        weights = table.held and table.held.weights
     loss = charges.loss or LOSS_OF[table.task]
-    objective = objective_on(table, weights, loss, charges, place_in(data, reading))
+    placed = place_in(data, reading) if room is None else f"in row {{}} of {table.source} (counted from 0)".format
+    objective = objective_on(table, weights, loss, charges, placed)
+    if table.held is not None:
+        objective.disk = table.held.disk
     return Problem(table, objective, loss, wording(objective, loss))
 
 
@@ -86,7 +106,8 @@ def objective_on(table: Dataset, weights: Any, loss: str, charges: Any, place: P
     classes = max(2, len(table.classes))
     if name in LOSSES:
         refuse_targets(part(LOSSES, loss, "loss"), y, f'"{table.target}"', place)
-    return objective_of(table.X, y, loss, charges.penalty, charges.alpha, charges.l1_ratio, classes, weights=weights)
+    X = table.X if table.held is None else Dense(table.X)  # known to be finite, and not to be read for that
+    return objective_of(X, y, loss, charges.penalty, charges.alpha, charges.l1_ratio, classes, weights=weights)
 
 
 def wording(objective: Any, loss: str) -> str:

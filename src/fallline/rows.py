@@ -68,7 +68,9 @@ Rows = Dense | CSR
 
 
 def table(X: Any) -> Rows:
-    """Rows of a NumPy array or a SciPy sparse matrix; floats as they are, anything else as float64."""
+    """Rows of a NumPy array or a SciPy sparse matrix; floats as they are, anything else as float64. Rows are themselves."""
+    if isinstance(X, Dense | CSR):
+        return X
     if sp.issparse(X):
         _filled(X.shape)
         csr = X.tocsr()

@@ -75,6 +75,73 @@ class Shuffled(NamedTuple):
         return Segment(order, min(self.batch, n), -(-n // min(self.batch, n)))
 
 
+class Windows(NamedTuple):
+    """A pass over a table that is larger than memory, in windows that are not: what is read at once, and mixed.
+
+    Runs of neighbouring rows are permuted over the whole table, so many as a window holds are read one after the other, and
+    their rows are permuted; the rows that a step of `batch` leaves over wait for the next window. The order depends on seed
+    and segment alone.
+    """
+
+    n: int
+    batch: int
+    length: int  # steps
+    seed: int
+    segments: int
+    window: int  # rows held at a time
+    run: int  # neighbouring rows read together
+
+    def windows(self) -> Iterator[Array]:
+        """The rows of each window in the order of the steps; all but the last a multiple of the batch."""
+        chance = np.random.default_rng((self.seed, self.segments))
+        runs, left = chance.permutation(-(-self.n // self.run)), np.empty(0, dtype=np.int64)
+        many = max(self.window // self.run, 1)
+        for first in range(0, len(runs), many):
+            rows = (runs[first : first + many, None] * self.run + np.arange(self.run)).ravel()
+            rows = chance.permutation(np.concatenate([left, rows[rows < self.n]]))
+            whole = len(rows) - len(rows) % self.batch if first + many < len(runs) else len(rows)
+            if whole:
+                yield rows[:whole]
+            left = rows[whole:]
+
+    @property
+    def order(self) -> Array:
+        """All of them, (n,)."""
+        return np.concatenate(list(self.windows()))
+
+    def steps(self) -> Iterator[Array]:
+        """The rows of each step in turn."""
+        return Segment(self.order, self.batch, self.length).steps()
+
+    def first(self, steps: float) -> "Windows":
+        """The same segment cut short after that many steps (at least one)."""
+        return self if steps >= self.length else self._replace(length=max(1, int(steps)))
+
+    def visits(self, steps: Array) -> Array:
+        """Rows visited after so many of its steps."""
+        visits: Array = np.minimum(steps * self.batch, self.n)
+        return visits
+
+
+class Streamed(NamedTuple):
+    """Each row once a pass, in a new order every pass, as far as a window at a time allows (see Windows).
+
+    batch: rows a step; window: rows held at a time; run: neighbouring rows that are read together.
+    """
+
+    batch: int = 1
+    seed: int = 0
+    window: int = 1 << 16
+    run: int = 64
+
+    def size(self, n: int) -> int:
+        return min(self.batch, n)
+
+    def segment(self, n: int, segments: int) -> Windows:
+        batch = min(self.batch, n)
+        return Windows(n, batch, -(-n // batch), self.seed, segments, max(self.window, batch), self.run)
+
+
 class WithReplacement(NamedTuple):
     """Each step draws its rows from all of them, afresh: the textbook's independent draws."""
 

@@ -26,6 +26,10 @@ BESIDE = ("data", "resume", "output", "quiet", "checkpoint", "log_to")  # what m
 @click.option("--overwrite", is_flag=True, help="Replace the folder if a fit stands in it.")
 @click.option("--resume", is_flag=True, help="Go on with the fit in the folder from its last checkpoint.")
 @click.option("--checkpoint", type=float, default=10.0, show_default=True, help="Seconds between two checkpoints.")
+@click.option(
+    "--memory",
+    help="Read DATA in pieces and get by with so much memory, such as 1GB, beside the program's own.  [default: as it needs]",
+)
 @click.option("--log-to", multiple=True, help="tensorboard or mlflow, beside log.jsonl.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the outcome only.")
 def fit(
@@ -117,8 +121,9 @@ def _recipe(data: str, settings: dict[str, Any]) -> Any:
     plan = {name: given.pop(name) for name in Plan.__dataclass_fields__ if name in given}
     if "step" not in plan and any(name in plan for name in ("variant", "rate", "batch_size", "schedule", "average")):
         plan["step"] = "plain"  # who names a variant or a rate means a descent of his own
-    columns = given.pop("target", None), given.pop("weights", None)
-    return Recipe(data, columns[0], reading_of(given), columns[1], charges, Plan(**plan, budget=budget, amount=amount))
+    columns = {name: given.pop(name, None) for name in ("target", "weights", "memory")}
+    made = Plan(**plan, budget=budget, amount=amount)
+    return Recipe(data, reading=reading_of(given), charges=charges, plan=made, **columns)
 
 
 def _planned(folder: Path) -> Any:

@@ -4,9 +4,9 @@ The same values make the same column, whether they came as text in a file, as an
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -65,10 +65,13 @@ class Text:
 Column = Numbers | Text
 
 
-def column(table: Table, position: int, missing: Collection[str], otherwise: str, levels: bool = False) -> Column:
+def column(
+    table: Table, position: int, missing: Collection[str], otherwise: str, levels: bool = False, part: bool = False
+) -> Column:
     """Column `position` of the table as numbers or text; with `levels`, numbers are levels too.
 
-    `otherwise` is what errors advise to whoever cannot mend the column.
+    `otherwise` is what errors advise to whoever cannot mend the column. Of a `part` of a column alone nobody can tell whether
+    a word among numbers is a slip: `refuse_strays` tells when all of it was seen.
 
     Text of which every value present is a number is a column of numbers; true and false are 1 and 0. Raises
     InputError for infinite values, for a stray word among numbers, and for nested values.
@@ -85,7 +88,7 @@ def column(table: Table, position: int, missing: Collection[str], otherwise: str
     elif pa.types.is_temporal(kind) or any(
         holds(kind) for holds in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     ):
-        made = _from_text(name, values, missing, levels, table.place, otherwise)
+        made = _from_text(name, values, missing, levels, table.place, "" if part else otherwise)
     else:
         raise InputError(
             f"column {quoted(name)} of {table.called} holds {kind}, not numbers or text: convert it, or {otherwise}."
@@ -101,12 +104,12 @@ def as_text(made: Column) -> Text:
     if isinstance(made, Text):
         return made
     values, codes = np.unique(made.values, return_inverse=True)  # NaN sorts last
-    levels = tuple(_label(value, made.boolean) for value in values[~np.isnan(values)])
+    levels = tuple(label(value, made.boolean) for value in values[~np.isnan(values)])
     codes = np.where(made.missing, -1, codes).astype(np.int64)
     return Text(made.name, codes, levels, np.bincount(codes[codes >= 0], minlength=len(levels)))
 
 
-def _label(value: float, boolean: bool = False) -> str:
+def label(value: float, boolean: bool = False) -> str:
     """A number as the label of a class: 3 for 3.0, False for 0 where the column is of truth values."""
     if boolean:
         return str(bool(value))
@@ -133,7 +136,8 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
         if made.levels and {level.lower() for level in made.levels} <= TRUTH.keys():
             truth = np.array([TRUTH[level.lower()] for level in made.levels] + [np.nan])
             return Numbers(name, truth[made.codes], boolean=True)
-        _refuse_stray(name, codes, words, word, gone, place, otherwise)
+        if otherwise:
+            refuse_strays(made, place, otherwise)
         return made
     present = pc.if_else(gone, pa.scalar(None, pa.large_string()), words)
     floats = np.append(_floats(present), np.nan)  # code -1, a null, is the last
@@ -176,23 +180,37 @@ def _refuse_infinite(numbers: Numbers, place: Place, otherwise: str) -> None:
         )
 
 
-def _refuse_stray(
-    name: str, codes: NDArray[np.int64], words: Any, word: Any, gone: Any, place: Place, otherwise: str
-) -> None:
+def refuse_strays(made: Text, place: Place, otherwise: str) -> None:
     """A column of numbers with a few words in it is rather a slip than text, and no model shows which."""
-    is_word = np.append(word.to_numpy(zero_copy_only=False), False)[codes]
-    is_gone = np.append(gone.to_numpy(zero_copy_only=False), True)[codes]
-    present, strays = int((~is_gone).sum()), int(is_word.sum())
+    if slip := slip_in(made.levels, made.counts):
+        rows = np.flatnonzero(np.isin(made.codes, [made.levels.index(word) for word in slip.words]))
+        raise slip.error(made.name, made.levels[made.codes[rows[0]]], place(int(rows[0])), otherwise)
+
+
+class Slip(NamedTuple):
+    """Words among the numbers of a column, and what is wrong with them."""
+
+    words: tuple[str, ...]
+    wrong: str
+
+    def error(self, name: str, word: str, where: str, otherwise: str) -> InputError:
+        """The sentence for the first of them."""
+        found = quoted(word)
+        header = "--header if that line holds the names, " if where.startswith("line 1 ") else ""
+        return InputError(
+            f"{found} in column {quoted(name)} at {where} {self.wrong}, or give {header}--missing {found} to count it as "
+            f"missing, or --text {quoted(name)} to take the column as text, or {otherwise}."
+        )
+
+
+def slip_in(levels: Sequence[str], counts: NDArray[np.int64]) -> Slip | None:
+    """What is a slip among the levels of a column, each on so many rows; None of one that is text."""
+    numeric = pc.match_substring_regex(pa.array(levels, pa.large_string()), NUMBER).to_numpy(zero_copy_only=False)
+    words = tuple(level for level, number in zip(levels, numeric, strict=True) if not number)
+    present, strays = int(counts.sum()), int(counts[~numeric.astype(bool)].sum())
     if strays < STRAY_SHARE * present or (strays == 1 and present > STRAY_ROWS):
-        what = f"is not a number, while {present - strays} of the column's {present} values are: correct it"
-    elif all(DECIMAL_COMMA.fullmatch(text) for text in words.filter(word).to_pylist()):
-        what = "looks like a number with a decimal comma: write the numbers with a point"
-    else:
-        return
-    row = int(is_word.argmax())
-    found, where = quoted(words[int(codes[row])].as_py()), place(row)
-    header = "--header if that line holds the names, " if where.startswith("line 1 ") else ""
-    raise InputError(
-        f"{found} in column {quoted(name)} at {where} {what}, or give {header}--missing {found} to count it as "
-        f"missing, or --text {quoted(name)} to take the column as text, or {otherwise}."
-    )
+        number = f"is not a number, while {present - strays} of the column's {present} values are: correct it"
+        return Slip(words, number) if words else None
+    if all(map(DECIMAL_COMMA.fullmatch, words)):
+        return Slip(words, "looks like a number with a decimal comma: write the numbers with a point")
+    return None

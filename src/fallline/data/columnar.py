@@ -34,7 +34,7 @@ def read_parquet(path: Path) -> Table:
             table = ParquetFile(path).read()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, "Parquet", error) from None
+        raise damaged(path, "Parquet", error) from None
     return _table(table, path)
 
 
@@ -58,7 +58,7 @@ def read_arrow(path: Path) -> Table:
             full=True
         )  # pyarrow takes what a file says of its offsets on trust, and reads beyond the memory's end
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, "Arrow", error) from None
+        raise damaged(path, "Arrow", error) from None
     return _table(table, path)
 
 
@@ -78,7 +78,7 @@ def read_numpy(path: Path) -> Table | Sparse:
                 f"{path.name} holds Python objects, which are not read, as they may run anything: save numbers or text "
                 "(an array of another dtype than object)."
             ) from None
-        raise _damaged(path, "NumPy", error) from None
+        raise damaged(path, "NumPy", error) from None
     if arrays.keys() >= SPARSE:
         return _sparse(arrays, path)
     lengths = {name: array.shape[:1] for name, array in arrays.items()}
@@ -107,7 +107,7 @@ def _sparse(arrays: dict[str, Any], path: Path) -> Sparse:
         matrix = form((arrays["data"], arrays["indices"], arrays["indptr"]), shape=tuple(arrays["shape"].tolist()))
         matrix.check_format(full_check=True)
     except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, "SciPy", error) from None
+        raise damaged(path, "SciPy", error) from None
     names = tuple(map(numbered, range(matrix.shape[1])))
     own = next((name for name in TARGETS if name in arrays), "")
     label = (own, from_memory(arrays[own]).arrays[0]) if own else None
@@ -122,6 +122,7 @@ def _row(path: Path) -> Any:
     return lambda row: f"row {row} of {path.name} (counted from 0)"
 
 
-def _damaged(path: Path, kind: str, error: Exception) -> InputError:
+def damaged(path: Path, kind: str, error: Exception) -> InputError:
+    """The sentence for a file that is not what it says."""
     why = " ".join(str(error).split())[:200] or type(error).__name__
     return InputError(f"{path.name} cannot be read as {kind} data ({why}): write or copy it again.")

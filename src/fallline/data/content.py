@@ -2,9 +2,12 @@
 
 import codecs
 import gzip
+import io
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fallline.data.wording import listed
 from fallline.errors import InputError
@@ -34,15 +37,66 @@ def lines_of(held: bytes, path: Path, encoding: str | None = None) -> bytes:
 
     Raises InputError for what is not text, is empty, or is in another encoding.
     """
-    for magic, (kind, fix) in NOT_TEXT.items():
-        if held.startswith(magic):
-            raise InputError(f"{path.name} is {kind}, not a text table: {fix}.")
+    refuse_foreign(held, path)
     text = _as_utf8(held, path, encoding).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\n " in text or text.startswith(b" "):
         text = re.sub(rb"(?m)^ +$", b"", text)  # a line of blanks is a blank line
     if not text.strip():
         raise InputError(f"{path.name} is empty: give a file with a line for each row.")
     return text if text.endswith(b"\n") else text + b"\n"
+
+
+def blocks_of(path: Path, size: int, encoding: str | None = None) -> Iterator[bytes]:
+    """A text file block by block, about `size` bytes each, as `lines_of` has it whole; a block may end within a line."""
+    lines = 0
+    try:
+        with _streamed(path) as file:
+            start = file.peek(4096)
+            refuse_foreign(start, path)
+            encoding = encoding or _guessed(start, path)
+            decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
+            while raw := file.read(size):
+                text = decoder.decode(raw, final=False)
+                lines += text.count("\n")
+                yield text.encode()
+            if rest := decoder.decode(b"", final=True):
+                yield rest.encode()
+    except EOFError:
+        raise _cut_short(path) from None
+    except UnicodeError as error:
+        held = error.object if isinstance(error, UnicodeDecodeError) else b""
+        raise _not_decoded(bytes(held), path, str(encoding), error, lines) from None
+    except (OSError, zlib.error) as error:
+        raise InputError(f"{path.name} is damaged gzip data ({error}): fetch or copy it again.") from None
+
+
+def _streamed(path: Path) -> Any:
+    with open(path, "rb") as file:
+        packed = file.read(2) == GZIP
+    return gzip.open(path) if packed else open(path, "rb")
+
+
+def _guessed(start: bytes, path: Path) -> str:
+    """The encoding by the first bytes."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in start[:4096]:
+        raise _binary(path)
+    return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def _decoder(encoding: str) -> Any:
+    try:
+        return codecs.getincrementaldecoder(encoding)()
+    except LookupError:
+        raise _no_encoding(encoding) from None
+
+
+def refuse_foreign(start: bytes, path: Path) -> None:
+    """Raise InputError for a file that begins as something else than text does."""
+    for magic, (kind, fix) in NOT_TEXT.items():
+        if start.startswith(magic):
+            raise InputError(f"{path.name} is {kind}, not a text table: {fix}.")
 
 
 def _opened(path: Path) -> bytes:
@@ -64,7 +118,7 @@ def _unpacked(raw: bytes, path: Path) -> bytes:
     try:
         return gzip.decompress(raw)
     except EOFError:
-        raise InputError(f"{path.name} is cut short: its gzip data ends early, so fetch or copy it again.") from None
+        raise _cut_short(path) from None
     except (OSError, zlib.error) as error:
         raise InputError(f"{path.name} is damaged gzip data ({error}): fetch or copy it again.") from None
 
@@ -74,13 +128,13 @@ def _as_utf8(raw: bytes, path: Path, encoding: str | None) -> bytes:
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
         elif b"\0" in raw[:4096]:
-            raise InputError(f"{path.name} holds zero bytes, so it is not a text table: save it as CSV in UTF-8.")
+            raise _binary(path)
         else:
             encoding = "utf-8"
     try:
         text = raw.decode(encoding)
     except LookupError:
-        raise InputError(f'there is no encoding "{encoding}": name one such as utf-8, latin-1 or cp1252.') from None
+        raise _no_encoding(encoding) from None
     except UnicodeError as error:
         raise _not_decoded(raw, path, encoding, error) from None
     if encoding == "utf-8" and not text.startswith("\ufeff"):
@@ -88,9 +142,21 @@ def _as_utf8(raw: bytes, path: Path, encoding: str | None) -> bytes:
     return text.removeprefix("\ufeff").encode()
 
 
-def _not_decoded(raw: bytes, path: Path, encoding: str, error: UnicodeError) -> InputError:
+def _cut_short(path: Path) -> InputError:
+    return InputError(f"{path.name} is cut short: its gzip data ends early, so fetch or copy it again.")
+
+
+def _binary(path: Path) -> InputError:
+    return InputError(f"{path.name} holds zero bytes, so it is not a text table: save it as CSV in UTF-8.")
+
+
+def _no_encoding(encoding: str) -> InputError:
+    return InputError(f'there is no encoding "{encoding}": name one such as utf-8, latin-1 or cp1252.')
+
+
+def _not_decoded(raw: bytes, path: Path, encoding: str, error: UnicodeError, before: int = 0) -> InputError:
     start = error.start if isinstance(error, UnicodeDecodeError) else 0
-    line = raw[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
+    line = before + raw[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
     fix = "utf-8" if encoding not in ("utf-8", "utf8", "UTF-8") else "latin-1 or --encoding cp1252"
     return InputError(
         f"byte 0x{raw[start]:02x} on line {line} of {path.name} is not {encoding}: name "

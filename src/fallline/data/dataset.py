@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,13 @@ FloatArray = NDArray[np.float64]
 
 REGRESSION, BINARY, MULTICLASS = "regression", "binary", "multiclass"
 TASKS = (REGRESSION, BINARY, MULTICLASS)
+
+
+class Held(NamedTuple):
+    """Of a table whose rows are on disk: who reads them (see cache.py), and their weights (n,)."""
+
+    disk: Any
+    weights: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +34,7 @@ class Dataset:
     rare=...)`.
     source: the name of the file or of the bundled set, or "arrays".
     encoder: how the table became X, for new tables (see encoder.py).
+    held: of a table that is larger than memory, what holds its rows (see stream.py); None of any other.
     """
 
     X: Any
@@ -40,6 +48,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     source: str = "arrays"
     encoder: Any = None
+    held: Held | None = None
 
     def __repr__(self) -> str:
         n, d = self.X.shape

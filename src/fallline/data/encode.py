@@ -39,14 +39,19 @@ def encode(
         names = [name for coding in codings for name in coding.columns()]
         worst = names[int(np.argmin(np.isfinite(X).all(axis=0)))]
         raise InputError(f"column {quoted(worst)} has values too large for float32: use float64, or standardise.")
+    return X, centre, scale, notes_of(standardise, int(floored))
+
+
+def notes_of(standardise: bool, floored: int) -> tuple[str, ...]:
+    """What is to be said of the scales; `floored` columns got one below their deviation's."""
     if not standardise:
-        return X, centre, scale, ()
+        return ()
     note = "Every column was standardised to mean 0 and deviation 1, 0/1 columns too (--no-standardise)."
     few = (
-        f"{counted(int(floored), 'column')} with a 1 or a 0 on fewer than 0.5 % of the rows got a deviation "
+        f"{counted(floored, 'column')} with a 1 or a 0 on fewer than 0.5 % of the rows got a deviation "
         "below 1, so that no single row outweighs the rest (--no-standardise)."
     )
-    return X, centre, scale, (note, few) if floored else (note,)
+    return (note, few) if floored else (note,)
 
 
 def encode_as(codings: Sequence[Coding], columns: Sequence[Column], centre: FloatArray, scale: FloatArray) -> Any:
@@ -72,6 +77,10 @@ def _standard(values: Values) -> tuple[float, float, bool]:
     if values.dtype != np.bool_:
         mean, scale = centre_and_scale(values.astype(np.float64, copy=False))
         return mean, scale or 1.0, False
-    mean = float(values.mean())
-    scale = float(np.sqrt(mean * (1 - mean)))
-    return mean, max(scale, FLOOR), scale < FLOOR
+    return share_standard(float(values.mean()))
+
+
+def share_standard(share: float) -> tuple[float, float, bool]:
+    """The same of a 0/1 column with that share of ones."""
+    scale = float(np.sqrt(share * (1 - share)))
+    return share, max(scale, FLOOR), scale < FLOOR

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fallline.data.coding import Coding, Levels, Numeric, Words
-from fallline.data.column import Column, Numbers, Text
-from fallline.data.scaling import centre_and_scale
+from fallline.data.seen import NAMES_SHARE, WORDY, NumbersSeen, Seen, TextSeen
 from fallline.data.wording import counted, listed, quoted
-from fallline.data.words import WORDY, frequent_words, mean_words
+from fallline.data.words import frequent_words, mean_words
 from fallline.errors import InputError
 
 RARE_SHARE = 0.005  # levels on fewer rows than this share teach little and cost a long column
 RARE_ROWS = 10  # nor do levels on fewer rows than this,
 RARE_TENTH = 0.1  # unless the table is so small that these are a tenth of it
 MOST_LEVELS = 30  # of a column of text, by default
-NAMES_SHARE = 0.5  # text with more levels than this to a row names the rows: names, identifiers, dates
 
 
 @dataclass
@@ -50,12 +48,12 @@ class Story:
             yield f"Left in, though it only counts the rows: {listed(self.counters)} (--drop)."
 
 
-def coding_of(column: Column, rare: float | None, keep: bool, story: Story) -> Coding:
+def coding_of(column: Seen, rare: float | None, keep: bool, story: Story) -> Coding:
     """How a column is to be coded. `rare` is as in `load`; with `keep`, text that names rows is levels too."""
-    if isinstance(column, Numbers):
+    if isinstance(column, NumbersSeen):
         return _of_numbers(column, story)
     most = MOST_LEVELS if rare is None else None
-    return _of_text(column, fewest_rows(rare, len(column.codes)), most, keep, story)
+    return _of_text(column, fewest_rows(rare, column.rows), most, keep, story)
 
 
 def fewest_rows(rare: float | None, rows: int) -> float:
@@ -67,25 +65,20 @@ def fewest_rows(rare: float | None, rows: int) -> float:
     return rare * rows if rare < 1 else rare
 
 
-def _of_numbers(column: Numbers, story: Story) -> Numeric:
-    gone = column.missing
-    marked = bool(gone.any())
-    present = column.values[~gone] if marked else column.values
-    constant = bool((present == present[0]).all())
-    if constant:
+def _of_numbers(column: NumbersSeen, story: Story) -> Numeric:
+    marked, mean = column.gone > 0, column.centre_and_scale()[0]
+    if column.constant:
         where = "wherever it is present" if marked else "in every row"
-        story.dropped.append(f"{quoted(column.name)}, which is {present[0]:g} {where}")
-    elif not marked and len(present) > 2 and (np.diff(present) == 1.0).all():
+        story.dropped.append(f"{quoted(column.name)}, which is {column.last:g} {where}")
+    elif not marked and column.rows > 2 and column.counting:
         story.counters.append(quoted(column.name))
     if marked:
-        story.filled.append(f"{quoted(column.name)} ({counted(int(gone.sum()), 'row')})")
-    return Numeric(column.name, centre_and_scale(present)[0], valued=not constant, marked=marked)
+        story.filled.append(f"{quoted(column.name)} ({counted(column.gone, 'row')})")
+    return Numeric(column.name, mean, valued=not column.constant, marked=marked)
 
 
-def _of_text(column: Text, fewest: float, most: int | None, keep: bool, story: Story) -> Coding:
-    gone, name = column.missing, quoted(column.name)
-    marked = bool(gone.any())
-    present = len(column.codes) - int(gone.sum())
+def _of_text(column: TextSeen, fewest: float, most: int | None, keep: bool, story: Story) -> Coding:
+    name, marked, present = quoted(column.name), column.gone > 0, column.rows - column.gone
     levels = len(column.levels)
     made: Coding = Levels(column.name, (), marked=marked)
     if levels > max(NAMES_SHARE * present, 2) and not keep:
@@ -99,26 +92,27 @@ def _of_text(column: Text, fewest: float, most: int | None, keep: bool, story: S
     else:
         made = _one_hot(column, fewest, most, story)
     if marked:
-        story.unknown.append(f"{name} ({counted(int(gone.sum()), 'row')})")
+        story.unknown.append(f"{name} ({counted(column.gone, 'row')})")
     return made
 
 
-def _one_hot(column: Text, fewest: float, most: int | None, story: Story) -> Levels:
+def _one_hot(column: TextSeen, fewest: float, most: int | None, story: Story) -> Levels:
     """A column for each level, rare ones together.
 
     No level is left out as the reference: with a penalty that would make the answer depend on which one.
     """
-    by_count = np.argsort(-column.counts, kind="stable")  # equal counts: the first level in order stays
-    kept = sorted(int(code) for code in by_count[:most] if column.counts[code] >= fewest)
+    levels, counts = column.levels, column.counts
+    by_count = np.argsort(-counts, kind="stable")  # equal counts: the first level in order stays
+    kept = sorted(int(code) for code in by_count[:most] if counts[code] >= fewest)
     own = set(kept)
-    others = tuple(level for code, level in enumerate(column.levels) if code not in own)
-    marked = bool(column.missing.any())
+    others = tuple(level for code, level in enumerate(levels) if code not in own)
+    marked = column.gone > 0
     if not kept and not marked:
         story.dropped.append(
             f"{quoted(column.name)}, none of whose {len(others)} texts stands on {math.ceil(fewest)} rows"
         )
         return Levels(column.name, ())
-    rest = "" if not others else "other" if "other" not in column.levels else "(other)"
+    rest = "" if not others else "other" if "other" not in levels else "(other)"
     rare = f", {counted(len(others), 'rare one')} together as {quoted(rest)}" if others else ""
-    story.one_hot.append(f"{quoted(column.name)} ({counted(len(column.levels), 'level')}{rare})")
-    return Levels(column.name, tuple(column.levels[code] for code in kept), others, rest, marked)
+    story.one_hot.append(f"{quoted(column.name)} ({counted(len(levels), 'level')}{rare})")
+    return Levels(column.name, tuple(levels[code] for code in kept), others, rest, marked)

@@ -13,6 +13,7 @@ from fallline.data.encode import DTYPES, encode
 from fallline.data.encoder import Encoder, SparseEncoder
 from fallline.data.features import Story, coding_of
 from fallline.data.frames import from_memory
+from fallline.data.seen import seen
 from fallline.data.source import read_path
 from fallline.data.sparse import Sparse, apart, encode_sparse, from_sparse, is_sparse
 from fallline.data.table import Table
@@ -69,7 +70,7 @@ def load(
         matrix, kept, columns, table = apart(held, target, _several(drop))
         goal, told = 0, tuple[str, ...]()
         _refuse_one_row(table)
-        learnt = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
+        learnt, y = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
         X, scale, scaled = encode_sparse(matrix, held.place, dtype, standardise)
         label = held.names[0].rsplit(" ", 1)[0]
         encoder = SparseEncoder(kept, scale, len(held.names), held.first, table.names[0], label)
@@ -79,7 +80,7 @@ def load(
         goal = table.find((table.target or -1) if target is None else target, "--target")
         levels = {table.find(name, "--text") for name in _several(text)}
         known = table.task if table.names[goal] == table.target else ""
-        learnt = coded(
+        learnt, y = coded(
             column(table, goal, missing, ANOTHER, goal in levels), table.place, task, known, standardise_target
         )
         codings, made, told = _codings(table, goal, missing, rare, levels, _several(drop))
@@ -91,7 +92,7 @@ def load(
     guessed = (chosen,) if target is None and not table.target else ()
     return Dataset(
         X=X,
-        y=learnt.y,
+        y=y,
         columns=columns,
         target=table.names[goal],
         task=learnt.task,
@@ -153,7 +154,7 @@ def _codings(
             found = column(table, position, missing, drop_it, position in levels)
             if found.missing.all():
                 raise InputError(f"column {name} of {table.called} holds only missing values: {drop_it}.")
-            coding = coding_of(found, rare, position in levels, story)
+            coding = coding_of(seen(found), rare, position in levels, story)
             if coding.columns():
                 codings.append(coding)
                 columns.append(found)

@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -49,7 +50,21 @@ def read(
     missing: tuple[str, ...] = (),
     names: Sequence[str] = (),
 ) -> Table:
-    """The table in a text whose lines end in LF (content.lines_of), from the file `name`.
+    """The table that `first_part` finds in a whole text."""
+    return first_part(text, name, header=header, delimiter=delimiter, quote=quote, missing=missing, names=names)[0]
+
+
+def first_part(
+    text: bytes,
+    name: str,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    missing: tuple[str, ...] = (),
+    names: Sequence[str] = (),
+) -> tuple[Table, Layout]:
+    """The table in a text whose lines end in LF (content.lines_of), from the file `name`, and its layout.
 
     None leaves a question to be guessed; the guesses are in the table's notes. Blank lines are passed over. `quote` is a
     character, or "none" where quotes are ordinary characters. `names` are columns that the table is known to have: a first
@@ -68,7 +83,7 @@ def read(
     if header:
         fields = fields.slice(1)
     called = [(header and word) or numbered(position) for position, word in enumerate(first)]
-    return Table(
+    table = Table(
         source=name,
         names=tuple(called),
         arrays=tuple(fields.columns),
@@ -77,6 +92,20 @@ def read(
         first_line=() if header else tuple(word for word in first if not is_number(word)),
         named=header,
     )
+    return table, layout
+
+
+def next_part(text: bytes, first: Table, layout: Layout, rows: int, lines: int, guess: bool) -> Table:
+    """More rows of the file that `first` began, from a text with so many rows and lines before it.
+
+    guess: whether quotes may turn out to be mere characters here.
+    """
+    text = _tidied(text, layout)
+    fields, layout = _parsed(text, layout, first.source, guess, lines, len(first.names))
+    if fields.num_columns != len(first.names):
+        raise _ragged(text, layout, first.source, None, lines, len(first.names))
+    place = _places(text, layout, first.source, 0, rows, lines)
+    return replace(first, arrays=tuple(fields.columns), place=place, notes=())
 
 
 def _note(name: str, layout: Layout, header: bool) -> str:
@@ -129,7 +158,7 @@ def _tidied(text: bytes, layout: Layout) -> bytes:
     return text
 
 
-def _parsed(text: bytes, layout: Layout, name: str, guess: bool) -> tuple[Any, Layout]:
+def _parsed(text: bytes, layout: Layout, name: str, guess: bool, lines: int = 0, wide: int = 0) -> tuple[Any, Layout]:
     """All records as columns of text, and the layout that this took.
 
     Quotes that belong to the words ("so," he said) can swallow line ends silently. They are told from quotes
@@ -143,7 +172,7 @@ def _parsed(text: bytes, layout: Layout, name: str, guess: bool) -> tuple[Any, L
             layout = layout._replace(quote="")
             fields, error = _attempt(text, layout)
     if fields is None:
-        raise _ragged(text, layout, name, error)
+        raise _ragged(text, layout, name, error, lines, wide)
     if fields.num_columns == 1 and layout.delimiter != NOWHERE:
         raise InputError(
             f"{name} has a single column when divided by {quoted(layout.delimiter)}: name another --delimiter."
@@ -178,21 +207,23 @@ def _columns(text: bytes, layout: Layout) -> Any:
     )
 
 
-def _ragged(text: bytes, layout: Layout, name: str, error: Exception | None) -> InputError:
-    """The sentence for a file whose records differ in their number of fields."""
+def _ragged(
+    text: bytes, layout: Layout, name: str, error: Exception | None, before: int = 0, wide: int = 0
+) -> InputError:
+    """The sentence for a file whose records differ in their number of fields. before: lines; wide: the usual number."""
     try:
         sizes = [
             (line, len(record), any("\n" in field for field in record)) for line, record in _numbered(text, layout)
         ]
     except csv.Error:
         sizes = []
-    usual = Counter(size for _, size, _ in sizes).most_common(1)[0][0] if sizes else 0
+    usual = wide or (Counter(size for _, size, _ in sizes).most_common(1)[0][0] if sizes else 0)
     for line, size, long in sizes:
         if size != usual:
             cause = ", and a quote opened on it ends lines later" if long else ""
             fix = "give --quote none if quotes are mere characters" if long else "name another --delimiter"
             return InputError(
-                f"line {line} of {name} has {counted(size, 'field')} where most lines have {usual}{cause}: "
+                f"line {before + line} of {name} has {counted(size, 'field')} where most lines have {usual}{cause}: "
                 f"put text that holds a {quoted(layout.delimiter)} in double quotes, mend or delete the "
                 f"line, or {fix}."
             )
@@ -201,16 +232,21 @@ def _ragged(text: bytes, layout: Layout, name: str, error: Exception | None) -> 
     )
 
 
-def _places(text: bytes, layout: Layout, name: str, skipped: int) -> Callable[[int], str]:
-    """Says on which line of the file a row stands. Counted only when asked, as only errors ask."""
+def _places(
+    text: bytes, layout: Layout, name: str, skipped: int, rows: int = 0, lines: int = 0
+) -> Callable[[int], str]:
+    """Says on which line of the file a row stands. Counted only when asked, as only errors ask.
+
+    skipped: records before the rows; rows, lines: those of the file before the text.
+    """
 
     @lru_cache
     def place(row: int) -> str:
         try:
             line, _ = next(islice(_numbered(text, layout), row + skipped, None))
         except (StopIteration, csv.Error):
-            return f"row {row + 1} of {name}"
-        return f"line {line} of {name}"
+            return f"row {rows + row + 1} of {name}"
+        return f"line {lines + line} of {name}"
 
     return place
 

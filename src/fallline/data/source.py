@@ -40,7 +40,7 @@ def read_path(
     """
     if path.is_dir() and is_partitioned(path):
         return read_parquet(path)
-    start = b"" if path.is_dir() else _start(path)
+    start = b"" if path.is_dir() else start_of(path)
     if start.startswith(PARQUET):
         return read_parquet(path)
     if start.startswith((ARROW, STREAM)):
@@ -58,7 +58,8 @@ def read_path(
     return read(lines_of(held, path, encoding), path.name, missing=tuple(missing), names=names, **options)
 
 
-def _start(path: Path) -> bytes:
+def start_of(path: Path) -> bytes:
+    """The first bytes of a file."""
     try:
         with open(path, "rb") as file:
             return file.read(8)

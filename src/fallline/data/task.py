@@ -1,10 +1,11 @@
 """From the target column to numbers to learn: which task it is, and the code of each class."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from fallline.data.column import Column, Numbers, Text, as_text
+from fallline.data.column import Column, Numbers, Text, as_text, label
 from fallline.data.dataset import BINARY, MULTICLASS, REGRESSION, TASKS, FloatArray
 from fallline.data.scaling import centre_and_scale
 from fallline.data.table import Place
@@ -14,99 +15,129 @@ from fallline.errors import InputError
 MOST_NUMBERED_CLASSES = 10  # whole numbers with more values than this are amounts
 ROWS_A_CLASS = 10  # and so are those with fewer rows to a value than this, on average
 MOST_LEVELS = 20  # more classes than this, most of them of a single row, are names or amounts
+MANY = 100_000  # classes beyond all sense
 
 
 @dataclass(frozen=True)
 class Target:
-    """The coded target and what was decided about it; the fields are those of Dataset."""
+    """What was decided about the target; the fields are those of Dataset."""
 
-    y: FloatArray
     task: str
     classes: tuple[str, ...]
     mean: float
     scale: float
     notes: tuple[str, ...]
 
+    def coded(self, column: Column) -> FloatArray:
+        """The target's column, or some rows of it, as y."""
+        if isinstance(column, Numbers) and self.task == REGRESSION:
+            return column.values if (self.mean, self.scale) == (0.0, 1.0) else (column.values - self.mean) / self.scale
+        made, number = as_text(column), {label: code for code, label in enumerate(self.classes)}
+        codes = np.array([number[level] for level in made.levels], dtype=np.float64)[made.codes]
+        return np.where(codes == 1.0, 1.0, -1.0) if self.task == BINARY else codes
 
-def coded(column: Column, place: Place, task: str | None, known: str, standardise: bool) -> Target:
-    """The target as y, for the task that the user asks for, or that a bundled set is `known` for, or guessed.
 
-    Raises InputError for missing values, for a single value, for text with as many levels as rows, and for a
-    task that the values do not allow.
+class Goal(NamedTuple):
+    """What of the target's column the task is told from."""
+
+    name: str
+    rows: int
+    numbers: bool
+    whole: bool  # all of them whole numbers
+    distinct: int  # different values, at least
+    labels: tuple[str, ...]  # of its values, in order; of many, the first
+    mean: float = 0.0  # of numbers
+    scale: float = 1.0
+    more: str = ""  # "more than " where not all different values were counted
+
+
+def goal_of(column: Column) -> Goal:
+    """Of a column that is whole."""
+    if isinstance(column, Text):
+        return Goal(column.name, len(column.codes), False, False, len(column.levels), column.levels)
+    values = np.unique(column.values)
+    labels = tuple(label(value, column.boolean) for value in values[:MANY].tolist())
+    whole = bool((values == np.round(values)).all())
+    return Goal(column.name, len(column.values), True, whole, len(values), labels, *centre_and_scale(column.values))
+
+
+def coded(column: Column, place: Place, task: str | None, known: str, standardise: bool) -> tuple[Target, FloatArray]:
+    """What is decided about the target, and it as y. Raises InputError for missing values, and as `decided` does."""
+    refuse_missing(column, place)
+    target = decided(goal_of(column), task, known, standardise)
+    return target, target.coded(column)
+
+
+def decided(goal: Goal, task: str | None, known: str, standardise: bool) -> Target:
+    """What to learn, by the task that the user asks for, or that a bundled set is `known` for, or a guess.
+
+    Raises InputError for a single value, for text with as many levels as rows, and for a task that the values do not allow.
     """
     if task is not None and task not in TASKS:
         raise InputError(f"--task {quoted(task)} is not one of {listed(TASKS)}.")
-    _refuse_missing(column, place)
-    distinct = len(column.levels) if isinstance(column, Text) else len(np.unique(column.values))
-    if distinct == 1:
-        only = as_text(column).levels[0]
+    if goal.distinct == 1:
         raise InputError(
-            f"the target {quoted(column.name)} is {quoted(only)} in every row, so there is nothing to "
+            f"the target {quoted(goal.name)} is {quoted(goal.labels[0])} in every row, so there is nothing to "
             "learn: name another with --target."
         )
-    chosen = task or known or _guess(column, distinct)
-    because = "" if task or known else _reason(column, distinct, chosen)
-    if chosen == REGRESSION:
-        return _amounts(column, standardise, because)
-    return _classes(as_text(column), chosen, because)
+    chosen = task or known or _guess(goal)
+    because = "" if task or known else _reason(goal, chosen)
+    return _amounts(goal, standardise, because) if chosen == REGRESSION else _classes(goal, chosen, because)
 
 
-def _guess(column: Column, distinct: int) -> str:
-    if isinstance(column, Text):
-        return BINARY if distinct == 2 else MULTICLASS
-    if distinct == 2 and len(column.values) > 2:
+def _guess(goal: Goal) -> str:
+    if not goal.numbers:
+        return BINARY if goal.distinct == 2 else MULTICLASS
+    if goal.distinct == 2 and goal.rows > 2:
         return BINARY
-    whole = bool((column.values == np.round(column.values)).all())
-    few = distinct <= MOST_NUMBERED_CLASSES and len(column.values) >= ROWS_A_CLASS * distinct
-    return MULTICLASS if whole and few else REGRESSION
+    few = goal.distinct <= MOST_NUMBERED_CLASSES and goal.rows >= ROWS_A_CLASS * goal.distinct
+    return MULTICLASS if goal.whole and few else REGRESSION
 
 
-def _reason(column: Column, distinct: int, chosen: str) -> str:
-    kind = "texts" if isinstance(column, Text) else "whole numbers" if chosen == MULTICLASS else "numbers"
-    return f", as it holds {distinct} different {kind}"
+def _reason(goal: Goal, chosen: str) -> str:
+    kind = "texts" if not goal.numbers else "whole numbers" if chosen == MULTICLASS else "numbers"
+    return f", as it holds {goal.more}{goal.distinct} different {kind}"
 
 
-def _amounts(column: Column, standardise: bool, because: str) -> Target:
-    if not isinstance(column, Numbers):
+def _amounts(goal: Goal, standardise: bool, because: str) -> Target:
+    if not goal.numbers:
         raise InputError(
-            f"--task regression needs numbers, and the target {quoted(column.name)} is text such as "
-            f"{quoted(column.levels[0])}: leave --task out, or name another --target."
+            f"--task regression needs numbers, and the target {quoted(goal.name)} is text such as "
+            f"{quoted(goal.labels[0])}: leave --task out, or name another --target."
         )
-    note = f"The task is regression on {quoted(column.name)}{because} (--task)."
+    note = f"The task is regression on {quoted(goal.name)}{because} (--task)."
     if not standardise:
-        return Target(column.values, REGRESSION, (), 0.0, 1.0, (note,))
-    mean, scale = centre_and_scale(column.values)
-    if scale == 0.0:
+        return Target(REGRESSION, (), 0.0, 1.0, (note,))
+    if goal.scale == 0.0:
         raise InputError(
-            f"the target {quoted(column.name)} is {mean:g} in every row up to rounding, so there is nothing "
+            f"the target {quoted(goal.name)} is {goal.mean:g} in every row up to rounding, so there is nothing "
             "to learn: name another with --target."
         )
     units = (
-        f"The target was standardised: one unit of y is {scale:.6g} of {quoted(column.name)}, counted from "
-        f"its mean {mean:.6g} (--no-standardise-target)."
+        f"The target was standardised: one unit of y is {goal.scale:.6g} of {quoted(goal.name)}, counted from "
+        f"its mean {goal.mean:.6g} (--no-standardise-target)."
     )
-    return Target((column.values - mean) / scale, REGRESSION, (), mean, scale, (note, units))
+    return Target(REGRESSION, (), goal.mean, goal.scale, (note, units))
 
 
-def _classes(column: Text, task: str, because: str) -> Target:
-    _refuse_names(column)
-    labels = column.levels
-    if task == BINARY and len(labels) != 2:
+def _classes(goal: Goal, task: str, because: str) -> Target:
+    _refuse_names(goal)
+    if task == BINARY and goal.distinct != 2:
         raise InputError(
-            f"--task binary needs two classes, and the target {quoted(column.name)} has {len(labels)}: use "
+            f"--task binary needs two classes, and the target {quoted(goal.name)} has {goal.distinct}: use "
             "--task multiclass or regression."
         )
+    labels = goal.labels
     if task == BINARY:
-        y = np.where(column.codes == 1, 1.0, -1.0)
         what = f"two classes, {quoted(labels[0])} as -1 and {quoted(labels[1])} as +1"
     else:
-        y = column.codes.astype(np.float64)
         what = f"{len(labels)} classes, {listed([quoted(name) for name in labels])}"
-    note = f"The task is to tell {what}, by {quoted(column.name)}{because} (--task)."
-    return Target(y, task, labels, 0.0, 1.0, (note,))
+    note = f"The task is to tell {what}, by {quoted(goal.name)}{because} (--task)."
+    return Target(task, labels, 0.0, 1.0, (note,))
 
 
-def _refuse_missing(column: Column, place: Place) -> None:
+def refuse_missing(column: Column, place: Place) -> None:
+    """Raise InputError for the first row without a target."""
     gone = np.flatnonzero(column.missing)
     if len(gone) == len(column.missing):
         raise InputError(f"the target {quoted(column.name)} is missing in every row: name another --target.")
@@ -118,11 +149,14 @@ def _refuse_missing(column: Column, place: Place) -> None:
         )
 
 
-def _refuse_names(column: Text) -> None:
-    levels, rows = len(column.levels), len(column.codes)
-    if levels == rows or (levels > rows / 2 and levels > MOST_LEVELS):
+def _refuse_names(goal: Goal) -> None:
+    if (
+        goal.distinct == goal.rows
+        or goal.distinct > MANY
+        or (goal.distinct > goal.rows / 2 and goal.distinct > MOST_LEVELS)
+    ):
         raise InputError(
-            f"the target {quoted(column.name)} has {levels} different values in {rows} rows, such as "
-            f"{quoted(column.levels[0])}, which is too many for classes: name another --target, or --task "
+            f"the target {quoted(goal.name)} has {goal.more}{goal.distinct} different values in {goal.rows} rows, such as "
+            f"{quoted(goal.labels[0])}, which is too many for classes: name another --target, or --task "
             "regression if they are amounts."
         )

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fallline.data.column import Text
+from fallline.data.seen import TextSeen
 
-WORDY = 6  # text of so many words on average is sentences; a full name has about four
 MOST_WORDS = 200  # the most frequent ones, so that the matrix stays dense and small
 _EDGES = "\"'`.,;:!?()[]{}<>*-_/\\"
 
 
-def mean_words(column: Text) -> float:
+def mean_words(column: TextSeen) -> float:
     """Words to a text, on average over the levels."""
     return sum(level.count(" ") + 1 for level in column.levels) / len(column.levels)
 
@@ -23,12 +23,12 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(word for piece in text.lower().split() if (word := piece.strip(_EDGES)))
 
 
-def frequent_words(column: Text, fewest: float) -> tuple[str, ...]:
+def frequent_words(column: TextSeen, fewest: float) -> tuple[str, ...]:
     """The most frequent words on at least `fewest` rows and not on all of them, in order of the alphabet."""
     rows: Counter[str] = Counter()
     for level, count in zip(column.levels, column.counts.tolist(), strict=True):
         rows.update(dict.fromkeys(words_of(level), count))
-    total = len(column.codes)
+    total = column.rows
     frequent = sorted((word for word in rows if fewest <= rows[word] < total), key=lambda word: (-rows[word], word))
     return tuple(sorted(frequent[:MOST_WORDS]))
 

@@ -73,7 +73,7 @@ def fit(
     refuse_loggers(log_to)
     refuse_new(folder, overwrite)
     hooks.reading()
-    problem = recipe.problem()
+    problem = recipe.problem(folder if folder.is_dir() else folder.absolute().parent)
     with locked(folder):
         refuse_new(folder, overwrite)  # again, now that nobody else can write there
         try:
@@ -109,10 +109,10 @@ def go_on(
             return summary
         recipe = Recipe.from_toml(folder / PLAN)
         hooks.reading()
-        problem = (recipe if source is None else replace(recipe, source=source)).problem()
+        problem = (recipe if source is None else replace(recipe, source=source)).problem(folder)
         run = None
         if (folder / CHECKPOINT).exists():
-            run = run_from((folder / CHECKPOINT).read_bytes(), CHECKPOINT, mark_of(problem, repr(recipe.plan)))
+            run = run_from((folder / CHECKPOINT).read_bytes(), CHECKPOINT, mark_of(problem, recipe.walk))
         return _walked(recipe, problem, folder, run, every, log_to, command, hooks)
 
 
@@ -151,7 +151,7 @@ def _stretches(
     hooks: Hooks,
 ) -> tuple[Run, str]:
     """Walk to the end, with a checkpoint after each stretch. Returns the run, and who asked to stop."""
-    mark = mark_of(problem, repr(recipe.plan))
+    mark = mark_of(problem, recipe.walk)
     n, d = problem.data.X.shape
     if run is None:
         told.event("begun", fallline=__version__, command=command, rows=n, columns=d, objective=problem.text,

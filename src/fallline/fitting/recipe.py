@@ -10,11 +10,12 @@ from typing import Any
 import tomli_w
 
 from fallline.averages import AVERAGES
+from fallline.data.room import bytes_of
 from fallline.errors import InputError
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.penalties import PENALTIES
 from fallline.plan import ORDERS, WAYS, Plan, part
-from fallline.problem import Charges, Problem, problem_of
+from fallline.problem import Charges, Problem, Room, problem_of
 from fallline.schedules import SCHEDULES
 
 
@@ -23,6 +24,8 @@ class Recipe:
     """The data and how to read them, what to charge for, and the plan of the walk.
 
     source: a path or the name of a bundled set. reading: options of `fallline.load`. weights: the column of row weights.
+    memory: such as "1GB", to read the data in pieces and get by with so much beside what the program itself takes; None:
+    whatever the whole table takes.
     """
 
     source: str
@@ -31,6 +34,7 @@ class Recipe:
     weights: str | None = None
     charges: Charges = field(default_factory=Charges)
     plan: Plan = field(default_factory=Plan)
+    memory: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that there are not, and settings that cannot be: before anything is read."""
@@ -45,6 +49,8 @@ class Recipe:
         ):
             if text:
                 part(table, text, kind)
+        if self.memory:
+            bytes_of(self.memory)
         if plan.warmup < 0:
             raise InputError(f"warmup is {plan.warmup}: it must be a whole number from 0 on.")
         if not 0 <= charges.alpha < math.inf:
@@ -52,13 +58,22 @@ class Recipe:
         if not 0 <= charges.l1_ratio <= 1:
             raise InputError(f"l1_ratio is {charges.l1_ratio:g}: it is a share, from 0 (all L2) to 1 (all L1).")
 
-    def problem(self) -> Problem:
-        """Read the data and set up the objective. Raises InputError for what cannot be used."""
-        return problem_of(self.source, self.target, self.charges, self.weights, **self.reading)
+    def problem(self, folder: Path = Path()) -> Problem:
+        """Read the data and set up the objective. Raises InputError for what cannot be used.
+
+        folder: with room for the rows that memory does not hold, while they are needed.
+        """
+        room = Room(bytes_of(self.memory), folder) if self.memory else None
+        return problem_of(self.source, self.target, self.charges, self.weights, room=room, **self.reading)
+
+    @property
+    def walk(self) -> str:
+        """All that the steps depend on beside the data, as text."""
+        return repr(self.plan) + (self.memory or "")
 
     def to_toml(self) -> str:
         """The recipe as text."""
-        columns = {"target": self.target, "weights": self.weights}
+        columns = {"target": self.target, "weights": self.weights, "memory": self.memory}
         reading = {name: list(value) if isinstance(value, tuple) else value for name, value in self.reading.items()}
         tables = {
             "data": {"source": self.source, **columns, **reading},
@@ -75,9 +90,9 @@ class Recipe:
             data: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in tables["data"].items()
             }
-            columns = data.pop("target", None), data.pop("weights", None)
+            columns = {name: data.pop(name, None) for name in ("target", "weights", "memory")}
             charges, plan = Charges(**tables["objective"]), Plan(**tables["plan"])
-            return cls(data.pop("source"), columns[0], data, columns[1], charges, plan)
+            return cls(data.pop("source"), reading=data, charges=charges, plan=plan, **columns)
         except InputError:
             raise
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -20,6 +20,7 @@ from fallline.report import write_report
 from fallline.trace import Trace
 
 ROUNDING = 1e-12  # of the loss: an excess below is none
+STRIP = 1 << 14  # rows predicted at a time
 LISTED = 200  # coefficients of a report, the largest
 
 
@@ -142,16 +143,19 @@ def in_sample(problem: Problem, model: Model | None) -> dict[str, Any] | None:
     if model is None:
         return None
     data = problem.data
-    z = model.scores(data.X)
+    strips = [slice(first, first + STRIP) for first in range(0, len(data.y), STRIP)]  # of a table that may be on disk
     if data.task == "regression":
         y = data.y * data.target_scale + data.target_mean
-        rest = float(np.square(y - y.mean()).sum())
-        r2 = 1.0 - float(np.square(y - model.predicted(z)).sum()) / rest if rest > 0 else float("nan")
+        rest, left = float(np.square(y - y.mean()).sum()), 0.0
+        for rows in strips:
+            left += float(np.square(y[rows] - model.predicted(model.scores(data.X[rows]))).sum())
+        r2 = 1.0 - left / rest if rest > 0 else float("nan")
         return {"r2": r2, "text": f"R² {r2:.3f}"}
-    codes = z.argmax(axis=1) if z.ndim == 2 else (z > 0).astype(int)
-    truth = (data.y > 0).astype(int) if data.task == "binary" else data.y.astype(int)
-    share = float((codes == truth).mean())
-    most = float(np.bincount(truth).max() / len(truth))
+    truth, right = (data.y > 0).astype(int) if data.task == "binary" else data.y.astype(int), 0
+    for rows in strips:
+        z = model.scores(data.X[rows])
+        right += int(((z.argmax(axis=1) if z.ndim == 2 else z > 0) == truth[rows]).sum())
+    share, most = right / len(truth), float(np.bincount(truth).max() / len(truth))
     return {"accuracy": share, "text": f"{share:.1%} right, where the largest class alone is {most:.1%}"}
 
 

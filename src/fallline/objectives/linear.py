@@ -25,6 +25,7 @@ class RowObjective:
     Σ vᵢ·loss(yᵢ, zᵢ)/Σ vᵢ + penalty(coefficients), scikit-learn's objective for SGD.
     """
 
+    disk: Any = None  # of a table that is larger than memory, who reads it; see data/cache.py
     products = np.dtype(float)  # what a dense table is multiplied in, for several classes, if it is not longer itself
 
     def __init__(self, model: Any, penalty: Any, scores: int, size: int) -> None:
@@ -153,9 +154,10 @@ def weights_of(weights: Any, n: int) -> Array:
         raise InputError(
             f"weights in row {row} is {out[row]:g}: a weight cannot be negative; use 0 to leave a row out."
         )
-    if not out.any():
+    total = out.sum()
+    if not total:
         raise InputError("weights are all zero: at least one row must count.")
-    return out * (n / out.sum())
+    return out if total == n else out * (n / total)
 
 
 def refuse_targets(loss: Any, y: Array, called: str = "y", place: Callable[[int], str] = "in row {}".format) -> None:

@@ -26,6 +26,7 @@ STRIP = 1024  # rows multiplied at once
 ROOM = 16_384  # numbers copied at once
 SHARE = 0.02  # of the table's bytes that the pieces' sums may take; beyond, there are fewer pieces, but no fewer than FEWEST
 FEWEST = 4
+HELD = 1 << 22  # bytes of a piece of a table on disk: so much of it is in memory for each thread
 WORTHWHILE = 2_000_000  # entries; below, starting a thread costs more than it saves
 _AT_MOST = ContextVar("_AT_MOST", default=PARTS)
 
@@ -109,7 +110,7 @@ def curvatures(objective: Any, w: Array, threads: int | None = None) -> Array:
     def piece(first: int, last: int) -> None:
         kernels.bends(objective.model, first, last, w, room(objective.model.rows), out)
 
-    on_threads(cuts_of(objective, 0), piece, threads)
+    on_threads(cuts_of(objective, 0), piece, threads, objective.disk)
     return out
 
 
@@ -166,14 +167,17 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
 def pieces(objective: Any, piece: Callable[[int, int, Array], Any], size: int, threads: int | None) -> Array:
     """Σ over pieces of the rows of what piece(first, last, out) puts into out (size,), added in the order of the rows."""
     cuts = cuts_of(objective, size)
-    parts = np.zeros((len(cuts) - 1, size))
-    on_threads(cuts, lambda first, last: piece(first, last, parts[cuts.index(first)]), threads)
+    parts, places = np.zeros((len(cuts) - 1, size)), {first: k for k, first in enumerate(cuts)}
+    on_threads(cuts, lambda first, last: piece(first, last, parts[places[first]]), threads, objective.disk)
     return np.asarray(parts.sum(axis=0))
 
 
-def on_threads(cuts: list[int], piece: Callable[[int, int], Any], threads: int | None) -> None:
-    """Call piece(first, last) for each piece of the rows, cut there; a thread takes the next when done with one."""
-    if len(cuts) == 2:
+def on_threads(cuts: list[int], piece: Callable[[int, int], Any], threads: int | None, disk: Any = None) -> None:
+    """Call piece(first, last) for each piece of the rows, cut there; a thread takes the next when done with one.
+
+    disk: of a table that is larger than memory, who lets go of what was read.
+    """
+    if len(cuts) == 2 and disk is None:
         piece(*cuts)
         return
     turns, threads = iter(list(pairwise(cuts))), min(threads or available(), len(cuts) - 1)
@@ -181,6 +185,8 @@ def on_threads(cuts: list[int], piece: Callable[[int, int], Any], threads: int |
     def work() -> None:
         for first, last in turns:
             piece(first, last)
+            if disk is not None:
+                disk.let_go(first, last)
 
     if threads == 1:
         work()
@@ -198,7 +204,8 @@ def cuts_of(objective: Any, size: int) -> list[int]:
     stored = rows.X if isinstance(rows, Dense) else rows.data
     if stored.size * objective.scores < WORTHWHILE or n < PARTS:
         return [0, n]
-    parts = min(max(int(SHARE * stored.nbytes / (8 * max(size, 1))), FEWEST), PARTS)
+    most = PARTS if objective.disk is None else max(stored.nbytes // HELD, PARTS)
+    parts = min(max(int(SHARE * stored.nbytes / (8 * max(size, 1))), FEWEST), most)
     return [n * k // parts for k in range(parts + 1)]
 
 

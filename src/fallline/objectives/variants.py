@@ -38,8 +38,9 @@ def subset(objective: Any, rows: Array, shares: Array | None = None) -> Any:
     weights = model.weights[rows] if shares is None else model.weights[rows] * shares
     whole = weights.sum()
     other = copy.copy(objective)
+    other.disk = None
     other.model = model._replace(
-        rows=gathered(model.rows, rows),
+        rows=gathered(objective, rows),
         y=model.y[rows],
         weights=weights * (len(rows) / whole) if whole > 0 else weights,
         offset=model.offset[rows],
@@ -47,8 +48,19 @@ def subset(objective: Any, rows: Array, shares: Array | None = None) -> Any:
     return other
 
 
-def gathered(rows: Any, chosen: Array) -> Any:
-    """Those rows of a table, as a table."""
+def in_order(objective: Any, rows: Array) -> Any:
+    """The objective over those rows, copied out, with the weights that they have; `rows` are in rising order."""
+    model, other = objective.model, copy.copy(objective)
+    other.disk = None
+    other.model = model._replace(
+        rows=gathered(objective, rows), y=model.y[rows], weights=model.weights[rows], offset=model.offset[rows]
+    )
+    return other
+
+
+def gathered(objective: Any, chosen: Array) -> Any:
+    """Those rows of its table, as a table; from a disk they are read, as to touch a mapped row brings its neighbours."""
+    rows = objective.model.rows
     if isinstance(rows, CSR):
         return table(sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())[chosen])
-    return Dense(rows.X[chosen])
+    return Dense(rows.X[chosen] if objective.disk is None else objective.disk.rows(chosen))

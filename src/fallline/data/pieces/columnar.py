@@ -1,0 +1,83 @@
+"""Parquet and Arrow, batch by batch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from fallline.data.columnar import STREAM, damaged
+from fallline.data.table import Table
+
+MOST, LEAST = 1 << 16, 1 << 10  # rows of a piece
+BUFFER = 1 << 16  # bytes read at a time of each column
+NUMBER = 8  # bytes of a value, decoded
+
+
+class ParquetPieces:
+    """A Parquet file or a partitioned folder. room: bytes of a piece."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        self.path, self.room = path, room
+
+    def __iter__(self) -> Iterator[Table]:
+        return _tables(self._batches(), self.path, "Parquet")
+
+    def _batches(self) -> Iterator[Any]:
+        if self.path.is_dir():
+            from pyarrow import dataset
+
+            how = dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True, buffer_size=BUFFER)
+            files = dataset.ParquetFileFormat(default_fragment_scan_options=how)
+            folder = dataset.dataset(self.path, format=files, partitioning="hive")
+            rows = rows_of(self.room, len(folder.schema))
+            yield from folder.to_batches(batch_size=rows, batch_readahead=1, fragment_readahead=1)
+        else:
+            from pyarrow.parquet import ParquetFile
+
+            with ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False) as file:
+                yield from file.iter_batches(rows_of(self.room, len(file.schema_arrow)))
+
+
+class ArrowPieces:
+    """An Arrow file or stream, or a Feather file. room: bytes of a piece."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        self.path, self.room = path, room
+
+    def __iter__(self) -> Iterator[Table]:
+        return _tables(self._batches(), self.path, "Arrow")
+
+    def _batches(self) -> Iterator[Any]:
+        from pyarrow import ipc
+
+        with pa.OSFile(str(self.path)) as file:
+            streamed = file.read(4) == STREAM
+            file.seek(0)
+            reader = ipc.open_stream(file) if streamed else ipc.open_file(file)
+            held = reader if streamed else map(reader.get_batch, range(reader.num_record_batches))
+            rows = rows_of(self.room, len(reader.schema))
+            for batch in held:
+                batch.validate(full=True)  # see columnar.read_arrow
+                yield from (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
+
+
+def rows_of(room: int, columns: int) -> int:
+    """How many rows of so many columns take that many bytes."""
+    return min(max(room // (NUMBER * max(columns, 1)), LEAST), MOST)
+
+
+def _tables(batches: Iterator[Any], path: Path, kind: str) -> Iterator[Table]:
+    """Each batch as a table that knows where its rows stand."""
+    rows = 0
+    try:
+        for batch in batches:
+            if batch.num_rows:
+                yield Table(path.name, tuple(map(str, batch.schema.names)), tuple(batch.columns), _row(path, rows))
+                rows += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, kind, error) from None
+
+
+def _row(path: Path, before: int) -> Any:
+    return lambda row: f"row {before + row} of {path.name} (counted from 0)"

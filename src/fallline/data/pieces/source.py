@@ -1,0 +1,50 @@
+"""What a path holds, as in data/source.py, and the reader of its pieces."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from fallline.data.columnar import ARROW, NPY, PARQUET, STREAM, ZIP, is_partitioned
+from fallline.data.pieces.columnar import ArrowPieces, ParquetPieces
+from fallline.data.pieces.text import TextPieces, is_libsvm_file
+from fallline.data.source import start_of
+from fallline.data.table import Table
+from fallline.errors import InputError
+
+SHARE = 24  # a piece, decoded and encoded, is held some ten times over while it is worked on
+
+
+class Pieces(Protocol):
+    """A file as tables of some rows each, in the order of its rows; it may be gone over again."""
+
+    def __iter__(self) -> Iterator[Table]:
+        """From the first row."""
+
+
+def pieces_of(
+    path: Path,
+    memory: int,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quote: str | None = None,
+    missing: Sequence[str] = (),
+) -> Any:
+    """The pieces of a file, each a small part of `memory` (bytes). Raises InputError for what is not read in pieces."""
+    room = memory // SHARE
+    start = b"" if path.is_dir() else start_of(path)
+    if start.startswith(PARQUET) or (path.is_dir() and is_partitioned(path)):
+        return ParquetPieces(path, room)
+    if start.startswith((ARROW, STREAM)):
+        return ArrowPieces(path, room)
+    if start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz"):
+        raise InputError(
+            f"{path.name} is NumPy data, which is not read in pieces: write it as Parquet, or leave --memory out."
+        )
+    if (header, delimiter, quote) == (None, None, None) and is_libsvm_file(path):
+        raise InputError(
+            f"{path.name} is LIBSVM text, which is not read in pieces: write it as Parquet, or leave --memory out."
+        )
+    options: dict[str, Any] = {"header": header, "delimiter": delimiter, "quote": quote, "missing": tuple(missing)}
+    return TextPieces(path, room, encoding, options)

@@ -1,0 +1,110 @@
+"""From a file larger than memory to a Dataset whose rows stay on disk."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fallline.data.cache import Disk
+from fallline.data.column import MISSING
+from fallline.data.dataset import Dataset, Held
+from fallline.data.encode import DTYPES
+from fallline.data.pieces import pieces_of
+from fallline.data.survey import Surveyed, Wanted, survey
+from fallline.data.wording import listed, quoted
+from fallline.errors import InputError
+
+MAPPED = 4  # a share of the memory is for pages of the cache: one over this
+WINDOW = 10  # and for the rows that a walk holds in its own order; there are two such windows
+SPARE = 64 << 20  # bytes of the disk that are left to others
+
+
+def stream(
+    path: Path,
+    target: str | int | None = None,
+    *,
+    memory: int,
+    folder: Path,
+    weights: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quote: str | None = None,
+    missing: Sequence[str] = MISSING,
+    dtype: str = "float64",
+    **wanted: Any,
+) -> Dataset:
+    """The data set in a file, encoded as `load` does it; the rows are in a cache in `folder`, gone when nobody holds them.
+
+    memory: bytes to get by with beside what the program itself takes. weights: a column of row weights. The rest is as in
+    `load`. Raises InputError as `load` does, and where the disk has no room for the cache.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"--dtype {quoted(dtype)} is not one of {listed(DTYPES)}.")
+    marks = (missing,) if isinstance(missing, str) else tuple(missing)
+    layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
+    pieces = pieces_of(path, memory, missing=marks, **layout)
+    several: dict[str, Any] = {name: _several(wanted.pop(name)) for name in ("text", "drop") if name in wanted}
+    found = survey(pieces, Wanted(target, weights, marks, **several, **wanted))
+    return _cached(pieces, found, memory, folder, dtype)
+
+
+def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str) -> Dataset:
+    width = len(found.encoder.columns)
+    needed = found.rows * (width * np.dtype(dtype).itemsize + 16)
+    free = shutil.disk_usage(folder).free - SPARE
+    if needed > free:
+        raise InputError(
+            f"the encoded rows of {found.source} take {needed / 1e6:,.0f} MB, and {folder} has {max(free, 0) / 1e6:,.0f} MB "
+            "to spare: make room, or name a folder on another disk with -o."
+        )
+    disk = Disk(folder, memory // MAPPED)
+    try:
+        for table in pieces:
+            X, _ = found.encoder.matrix(table)
+            disk.write("X", _as(dtype, X, found))
+            disk.write("y", found.y(table))
+            disk.write("weights", found.weight(table))
+    except OSError as error:
+        raise InputError(
+            f"the encoded rows of {found.source} cannot be kept in {folder} ({error.strerror}): make room, or name a folder on "
+            "another disk with -o."
+        ) from None
+    X = disk.mapped("X", width)
+    disk.window = max(memory // (WINDOW * (X.itemsize * width + 32)), 1)
+    target = found.target
+    said = (
+        f"{found.source} was read in pieces, to stay below {memory / 1e6:,.0f} MB beside the program itself; its encoded rows "
+        f"are {X.nbytes / 1e6:,.0f} MB on disk until the fit ends (--memory).",
+    )
+    return Dataset(
+        X=X,
+        y=disk.mapped("y"),
+        columns=found.encoder.columns,
+        target=found.encoder.target,
+        task=target.task,
+        classes=target.classes,
+        target_mean=target.mean,
+        target_scale=target.scale,
+        notes=(*found.notes, *said),
+        source=found.source,
+        encoder=found.encoder,
+        held=Held(disk, disk.mapped("weights")),
+    )
+
+
+def _as(dtype: str, X: Any, found: Surveyed) -> Any:
+    """The rows in the type of the cache; refuses a number that it cannot say."""
+    with np.errstate(over="ignore"):
+        made = X.astype(dtype, copy=False)
+    if not np.isfinite(made).all():
+        worst = found.encoder.columns[int(np.argmin(np.isfinite(made).all(axis=0)))]
+        raise InputError(f"column {quoted(worst)} has values too large for {dtype}: use float64, or standardise.")
+    return made
+
+
+def _several(names: Sequence[str | int] | str | int) -> tuple[str | int, ...]:
+    """One name is a list of one."""
+    return (names,) if isinstance(names, str | int) else tuple(names)

@@ -1,0 +1,102 @@
+"""Walking a table that is larger than memory: a window of rows at a time, while a thread reads the next."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fallline.descent import State, looked_at
+from fallline.errors import InputError
+from fallline.executors.quick import Quick
+from fallline.executors.rate_free import COCOB, DAdaptation, DoG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from fallline.objectives.variants import in_order
+from fallline.rows import Dense
+from fallline.samplers import Segment, Streamed
+
+Array = np.ndarray[Any, Any]
+
+BY_ROWS = (Quick, DoG, Prodigy, DAdaptation, COCOB, ScheduleFreeSGD, ScheduleFreeAdamW)  # they remember no row
+RUNS = 512  # in a window: a window of a sorted table is then as mixed as a sample of so many
+LONGEST = 1 << 18  # bytes of a run: what any disk reads at its speed
+
+
+def streamed(objective: Any, batch: int, seed: int) -> Streamed:
+    """The order in which rows on disk are read, so many of them held at a time."""
+    rows, window = objective.model.rows, objective.disk.window
+    row = rows.X.strides[0] if isinstance(rows, Dense) else 12 * len(rows.data) // objective.n + 8
+    run = max(min(window // RUNS, LONGEST // max(row, 1)), 1)
+    return Streamed(batch, seed, window, run)
+
+
+class InWindows(NamedTuple):
+    """An executor whose segments are `samplers.Windows`: each window is copied out and walked by `advance`, any that sees rows
+    one step at a time and remembers no row. The steps are those of `descent.by_hand` on the same order.
+    """
+
+    advance: Any
+
+    def __call__(
+        self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
+    ) -> tuple[State, Array]:
+        """Walk one segment (see descent.by_hand)."""
+        before, looks, done = state.segments, [], 0
+        due = looked_at(segment.length, every)
+        for part, order in _ahead(objective, segment):
+            last = min(done + -(-part.n // segment.batch), segment.length)
+            stops = [done, *due[(due > done) & (due < last)].tolist(), last]
+            for first, end in pairwise(stops):
+                rows = order[(first - done) * segment.batch : (end - done) * segment.batch]
+                piece = Segment(rows, segment.batch, end - first)
+                state, seen = self.advance(part, state, piece, step, schedule, average, 0)
+                if end in due:
+                    looks.append(seen[-1])
+            done = last
+        return state._replace(segments=before + 1), np.array(looks)
+
+
+class RowsInWindows(InWindows):
+    """The same for an executor with a memory of its own."""
+
+    def start(self, objective: Any, w: Array) -> Any:
+        """Its first memory."""
+        return self.advance.start(objective, w)
+
+    def readings(self, state: State) -> dict[str, float]:
+        """What it knows beside the point."""
+        return self.advance.readings(state) if hasattr(self.advance, "readings") else {}
+
+
+def in_windows(advance: Any, name: str) -> InWindows:
+    """The executor for rows on disk. Raises InputError for one that remembers every row or needs them all at a step."""
+    if not hasattr(advance, "start"):
+        return InWindows(advance)
+    if not isinstance(advance, BY_ROWS):
+        raise InputError(
+            f"{name} remembers something of every row, and the rows are read in pieces: take quick, a step rule or the "
+            "automatic solver, or leave --memory out."
+        )
+    return RowsInWindows(advance)
+
+
+def _ahead(objective: Any, segment: Any) -> Iterator[tuple[Any, Array]]:
+    """The objective over the rows of each window, and their order in it; the next is read meanwhile."""
+    left, orders = segment.length * segment.batch, segment.windows()
+
+    def read() -> Any:
+        rows = next(orders, None)
+        if rows is None:
+            return None
+        places = np.argsort(rows)
+        order = np.empty_like(places)
+        order[places] = np.arange(len(rows))
+        return in_order(objective, rows[places]), order
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(read)
+        while left > 0 and (window := coming.result()) is not None:
+            left -= window[0].n
+            if left > 0:
+                coming = pool.submit(read)
+            yield window

@@ -1,0 +1,329 @@
+"""Tables larger than memory: read in pieces, encoded as in memory, walked in windows, and gone on with to the same bits."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+import pytest
+
+from fallline.averages import Last, PolyakRuppert
+from fallline.data import load
+from fallline.data.stream import stream
+from fallline.descent import by_hand, descend
+from fallline.errors import InputError
+from fallline.executors.compiled import compiled
+from fallline.executors.windows import InWindows, in_windows
+from fallline.fitting import Recipe, fit, go_on
+from fallline.fitting.fit import Hooks
+from fallline.model import FILE
+from fallline.objectives import Linear
+from fallline.plan import Plan
+from fallline.problem import Charges, Room, problem_of
+from fallline.samplers import Streamed
+from fallline.schedules import InverseTime
+from fallline.steps import Adam, Plain
+from fallline.stops import Updates
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = SHARED if SHARED.exists() else SHARED.parents[2] / "shared" / "data"
+SMALL = 4_200_000  # bytes: pieces are then 64 KB of text or a thousand rows or two
+N = 6000
+
+
+def frame():
+    """Numbers, some missing; text with rare levels; truth; whole numbers; a constant; and two classes."""
+    chance = np.random.default_rng(0)
+    towns = np.array(["Ulm", "Bern", "Graz", "Metz, Est", *(f"hamlet {k}" for k in range(9))])
+    height = chance.normal(170.0, 9.0, N).round(3)
+    height[chance.random(N) < 0.03] = np.nan
+    weight = chance.normal(70.0, 12.0, N).round(2)
+    town = towns[np.minimum(chance.geometric(0.35, N) - 1, 12)]
+    signal = 0.1 * (weight - 70.0) + (town == "Bern") + chance.normal(size=N)
+    return pd.DataFrame(
+        {
+            "height": height, "weight": weight, "town": town, "owner": chance.random(N) < 0.4,
+            "rooms": chance.integers(1, 9, N), "always": 1.0, "sold": np.where(signal > 0.3, "yes", "no"),
+        }
+    )  # fmt: skip
+
+
+def written(form, folder):
+    table, path = frame(), folder / f"table.{form}"
+    if form == "csv":
+        table.to_csv(path, index=False)
+    elif form == "csv.gz":
+        path.write_bytes(gzip.compress(table.to_csv(index=False, lineterminator="\r\n").encode()))
+    elif form == "parquet":
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path, row_group_size=2500)
+    elif form == "folder":
+        pq.write_to_dataset(pa.Table.from_pandas(table, preserve_index=False), path, partition_cols=["rooms"])
+    elif form == "feather":
+        feather.write_feather(table, path)
+    else:
+        held = pa.Table.from_pandas(table, preserve_index=False)
+        with ipc.new_stream(path, held.schema) as file:
+            file.write_table(held, max_chunksize=2000)
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet", "folder", "feather", "arrows"])
+def test_a_file_read_in_pieces_is_encoded_as_the_same_table_in_memory(form, tmp_path):
+    path = written(form, tmp_path)
+    whole, pieces = load(path, "sold"), stream(path, "sold", memory=SMALL, folder=tmp_path)
+    assert pieces.columns == whole.columns
+    assert (pieces.task, pieces.classes, pieces.target) == (whole.task, whole.classes, whole.target)
+    assert len(whole.columns) > 8
+    np.testing.assert_allclose(pieces.X, whole.X, rtol=0, atol=1e-12)  # means are added up in another order
+    assert np.array_equal(pieces.y, whole.y)
+    assert pieces.notes[:-1] == whole.notes
+    assert "in pieces" in pieces.notes[-1]
+
+
+def test_a_target_of_amounts_a_column_of_weights_and_columns_told_as_text_are_as_in_memory(tmp_path):
+    path = written("csv", tmp_path)
+    room = Room(SMALL, tmp_path)
+    with pytest.raises(InputError, match='the weight "height" at line'):
+        problem_of(path, "weight", Charges(), "height", room=room)
+    table = frame().fillna({"height": 100.0})
+    table.to_csv(path, index=False)
+    how = {"drop": ["town"], "text": ["rooms"], "rare": 0}
+    whole = problem_of(path, "weight", Charges(), "height", **how)
+    pieces = problem_of(path, "weight", Charges(), "height", room=room, **how)
+    assert pieces.data.columns == whole.data.columns
+    assert "rooms=3" in whole.data.columns
+    np.testing.assert_allclose(pieces.data.y, whole.data.y, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(pieces.objective.model.weights, whole.objective.model.weights, rtol=1e-12)
+    w = np.linspace(-1, 1, whole.objective.size)
+    assert pieces.objective.value(w) == pytest.approx(whole.objective.value(w), rel=1e-12)
+
+
+def test_text_that_looks_like_numbers_for_a_while_is_text_from_the_first_row_on(tmp_path):
+    codes = [str(k % 7) for k in range(N)]
+    codes[-900:] = ["7A", "7B", "3"] * 300
+    pd.DataFrame({"code": codes, "x": np.arange(N) % 13, "y": np.arange(N) % 5 * 1.5}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    whole = load(tmp_path / "t.csv", "y", task="regression")
+    pieces = stream(tmp_path / "t.csv", "y", memory=SMALL, folder=tmp_path, task="regression")
+    assert pieces.columns == whole.columns
+    assert "code=7A" in whole.columns
+    np.testing.assert_allclose(pieces.X, whole.X, rtol=0, atol=1e-12)
+
+
+FAR = 5500  # a row of the third piece or later
+MISTAKES = {
+    "a slip": ("5.5", "5,5x", 'column "x" at line 5502 of t.csv is not a number'),
+    "an infinity": ("5.5", "inf", '"x" at line 5502 of t.csv is inf'),
+    "a ragged row": ("5.5", "5.5;1", "line 5502 of t.csv has 4 fields where most lines have 3"),
+    "a missing target": ("no", "", 'the target "sold" is missing at line 5502 of t.csv'),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_far_down_the_file_is_named_with_its_line_and_column(name, tmp_path):
+    before, after, sentence = MISTAKES[name]
+    lines = [f"{k % 11}.25;{k % 3};{'yes' if k % 4 else 'no'} longer than need be" for k in range(N)]
+    lines[FAR] = "5.5;1;no".replace(before, after)
+    (tmp_path / "t.csv").write_text("x;z;sold\n" + "\n".join(lines) + "\n")
+    with pytest.raises(InputError) as caught:
+        stream(tmp_path / "t.csv", "sold", memory=SMALL, folder=tmp_path)
+    assert sentence in str(caught.value)
+
+
+def test_a_nan_far_down_a_parquet_target_is_named_with_its_row(tmp_path):
+    y = np.arange(N) * 1.0
+    y[FAR] = np.nan
+    pq.write_table(pa.table({"x": np.arange(N) % 10, "y": y}), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=f'the target "y" is missing at row {FAR} of t.parquet'):
+        stream(tmp_path / "t.parquet", memory=SMALL, folder=tmp_path)
+
+
+def test_what_cannot_be_read_in_pieces_says_what_to_do(tmp_path):
+    np.savez(tmp_path / "t.npz", X=np.ones((9, 2)), y=np.arange(9))
+    with pytest.raises(InputError, match="write it as Parquet, or leave --memory out"):
+        stream(tmp_path / "t.npz", memory=SMALL, folder=tmp_path)
+    (tmp_path / "t.libsvm").write_text("1 1:0.5 2:1\n0 1:0.25\n" * 9)
+    with pytest.raises(InputError, match="write it as Parquet, or leave --memory out"):
+        stream(tmp_path / "t.libsvm", memory=SMALL, folder=tmp_path)
+    with pytest.raises(InputError, match='--memory "much" is no amount'):
+        Recipe("t.csv", memory="much")
+    with pytest.raises(InputError, match="too little to work with"):
+        Recipe("t.csv", memory="10KB")
+
+
+# --- the order of rows, and the walk ---
+
+
+@pytest.mark.parametrize(("n", "batch", "window", "run"), [(1000, 32, 200, 7), (1000, 1, 64, 64), (97, 10, 500, 3)])
+def test_windows_hold_each_row_once_a_pass_from_all_over_the_table(n, batch, window, run):
+    segment = Streamed(batch, 3, window, run).segment(n, 0)
+    held = list(segment.windows())
+    assert sorted(np.concatenate(held).tolist()) == list(range(n))
+    assert all(len(rows) % batch == 0 for rows in held[:-1])
+    assert all(len(rows) < window + batch + run for rows in held)
+    again = Streamed(batch, 3, window, run).segment(n, 0)
+    assert np.array_equal(again.order, segment.order)
+    assert not np.array_equal(Streamed(batch, 3, window, run).segment(n, 1).order, segment.order)
+    if len(held) > 3 and window > 10 * run:  # a window of a sorted table is a sample of it
+        assert all(rows.min() < 0.4 * n < 0.6 * n < rows.max() for rows in held[:-1])
+
+
+class Table:
+    """A table in memory that is read as one on disk is."""
+
+    window = 150
+
+    def __init__(self, objective):
+        self.X = objective.model.rows.X
+
+    def rows(self, chosen):
+        return self.X[chosen]
+
+    def let_go(self, first, last):
+        pass
+
+
+@pytest.mark.parametrize(("step", "average", "every"), [(Adam(), Last(), 0), (Plain(), PolyakRuppert(), 5)])
+def test_a_walk_in_windows_is_the_walk_by_hand_in_the_same_order(step, average, every):
+    chance = np.random.default_rng(1)
+    objective = Linear(chance.normal(size=(700, 5)), chance.normal(size=700))
+    objective.disk = Table(objective)
+    how = {"step": step, "schedule": InverseTime(0.05, decay=0.01), "average": average, "every": every}
+    how |= {"sampler": Streamed(16, 0, 150, 10), "stop": Updates(100)}
+    by, ours = descend(objective, advance=by_hand, **how), descend(objective, advance=InWindows(compiled), **how)
+    assert np.abs(by.w).max() > 0.03  # it went somewhere
+    np.testing.assert_allclose(ours.w, by.w, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours.trace["loss"], by.trace["loss"], rtol=1e-10)
+    assert ours.trace["t"].tolist() == by.trace["t"].tolist()
+    assert ours.trace["visits"].tolist() == by.trace["visits"].tolist()
+
+
+def test_a_method_that_remembers_every_row_is_refused():
+    from fallline.executors import SAGA
+
+    with pytest.raises(InputError, match="remembers something of every row"):
+        in_windows(SAGA(), "saga")
+
+
+def heights(path, target, room, plan, passes, seeds):
+    """The mean loss over the seeds after so many passes, each."""
+    problem = problem_of(path, target, Charges(loss="log_loss"), room=room)
+    runs = [[Plan(**plan, seed=seed, amount=float(many)).run(problem.objective) for seed in seeds] for many in passes]
+    return np.array([np.mean([run.trace.last("loss") for run in row]) for row in runs])
+
+
+def sorted_by_class(tmp_path):
+    chance = np.random.default_rng(5)
+    y = np.repeat([0, 1], 20_000)
+    X = chance.normal(size=(40_000, 6)) + 0.4 * y[:, None]
+    pq.write_table(pa.table({**{f"x{j}": X[:, j] for j in range(6)}, "y": y}), tmp_path / "t.parquet")
+    return tmp_path / "t.parquet", "y"
+
+
+def elec(tmp_path):
+    if not SHARED.exists():
+        pytest.skip("shared/data is not here")
+    table = pd.read_csv(SHARED / "large/elec.csv.gz")
+    pq.write_table(pa.Table.from_pandas(pd.concat([table] * 2), preserve_index=False), tmp_path / "t.parquet")
+    return tmp_path / "t.parquet", "class"
+
+
+def kdd(tmp_path):
+    if not SHARED.exists():
+        pytest.skip("shared/data is not here")
+    table = pd.read_csv(SHARED / "large/kddcup.data_10_percent.gz", header=None)[::8]
+    table.columns = [f"c{k}" for k in range(42)]
+    table["c41"] = table["c41"] == "normal."
+    pq.write_table(pa.Table.from_pandas(table.sort_values("c41"), preserve_index=False), tmp_path / "t.parquet")
+    return tmp_path / "t.parquet", "c41"
+
+
+@pytest.mark.parametrize("data", [sorted_by_class, elec, kdd])
+def test_rows_in_order_of_class_or_time_are_learnt_as_well_as_in_memory(data, tmp_path):
+    """Within 1 %, after 1, 2 and 5 passes, by windows that hold a small part of the rows."""
+    path, target = data(tmp_path)
+    plan = {"step": "plain", "rate": 0.003}
+    inside, outside = (heights(path, target, room, plan, (1, 2, 5), (0,)) for room in (None, Room(SMALL, tmp_path)))
+    np.testing.assert_allclose(outside, inside, rtol=0.01)
+
+
+@pytest.mark.parametrize("data", [sorted_by_class, elec])
+def test_quick_learns_them_as_well_on_average(data, tmp_path):
+    """One order of the rows is up to 1 % from another in memory, too."""
+    path, target = data(tmp_path)
+    plan, seeds = {"step": "quick"}, range(4)
+    inside, outside = (heights(path, target, room, plan, (1, 2), seeds) for room in (None, Room(SMALL, tmp_path)))
+    np.testing.assert_array_less(outside, 1.01 * inside)
+
+
+def test_the_automatic_solver_comes_to_the_same_optimum(tmp_path):
+    path, target = sorted_by_class(tmp_path)
+    inside = Plan().run(problem_of(path, target, Charges()).objective)
+    outside = Plan().run(problem_of(path, target, Charges(), room=Room(SMALL, tmp_path)).objective)
+    assert outside.trace.last("loss") == pytest.approx(inside.trace.last("loss"), rel=2e-4)
+    assert outside.trace.last("excess") <= 1e-4 * outside.trace.last("loss")
+
+
+# --- a fit in a folder ---
+
+
+PLANS = {"solver": Plan(tol=1e-8), "walk": Plan(step="adam", amount=6.0)}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_fit_that_was_stopped_goes_on_to_the_same_bits(name, tmp_path):
+    recipe = Recipe(str(written("csv", tmp_path)), "sold", plan=PLANS[name], memory="4.2MB")
+    fit(recipe, tmp_path / "whole")
+    looks = []
+    fit(recipe, tmp_path / "m", hooks=Hooks(asked=lambda: looks.append(1) or ("SIGINT" if len(looks) > 1 else "")))
+    assert not (tmp_path / "m/summary.json").read_text().count('"finished": true')
+    made = go_on(tmp_path / "m")
+    assert made.model is not None
+    assert (tmp_path / "m" / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
+
+
+def test_a_fit_is_not_gone_on_with_under_another_cap(tmp_path):
+    recipe = Recipe(str(written("csv", tmp_path)), "sold", plan=PLANS["walk"], memory="4.2MB")
+    fit(recipe, tmp_path / "m", hooks=Hooks(asked=lambda: "SIGINT"))
+    plan = tmp_path / "m/plan.toml"
+    plan.write_text(plan.read_text().replace("4.2MB", "8MB"))
+    with pytest.raises(InputError, match="another plan"):
+        go_on(tmp_path / "m")
+
+
+KILLED = """
+import os, signal, sys
+from fallline.fitting import Recipe, fit
+from fallline.fitting.fit import Hooks
+from fallline.plan import Plan
+def watch(problem, trace):
+    if len(trace) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+fit(Recipe(sys.argv[1], "sold", plan=Plan(step="adam", amount=6.0), memory="4.2MB"), sys.argv[2], every=1e-9,
+    hooks=Hooks(watch=watch))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by a POSIX signal")
+def test_killed_on_its_way_it_leaves_no_rows_on_the_disk_and_goes_on_to_the_same_bits(tmp_path):
+    path = written("parquet", tmp_path)
+    fit(Recipe(str(path), "sold", plan=PLANS["walk"], memory="4.2MB"), tmp_path / "whole")
+    child = subprocess.run([sys.executable, "-c", KILLED, str(path), str(tmp_path / "m")])
+    assert child.returncode == -signal.SIGKILL
+    assert sorted(file.name for file in (tmp_path / "m").iterdir()) == [
+        "checkpoint.safetensors",
+        "log.jsonl",
+        "plan.toml",
+    ]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m", "table.parquet", "whole"]
+    go_on(tmp_path / "m")
+    assert (tmp_path / "m" / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
