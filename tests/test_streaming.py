@@ -300,6 +300,21 @@ def test_a_fit_is_not_gone_on_with_under_another_cap(tmp_path):
         go_on(tmp_path / "m")
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "folder"])
+def test_a_file_that_will_not_fit_is_read_in_pieces_and_said_so(form, tmp_path, monkeypatch):
+    monkeypatch.setattr("fallline.data.room.free_memory", lambda: 100_000)
+    said = []
+    path = written(form, tmp_path)
+    made = fit(Recipe(str(path), "sold"), tmp_path / "m", hooks=Hooks(warn=said.append))
+    assert said == [
+        f"{path.name} will not fit into the memory that is free: it is read in pieces, as with --memory 5MB."
+    ]
+    assert made.problem.data.held is not None
+    assert Recipe.from_toml(tmp_path / "m/plan.toml").memory == "5MB"
+    monkeypatch.undo()
+    assert fit(Recipe(str(path), "sold"), tmp_path / "n").problem.data.held is None
+
+
 KILLED = """
 import os, signal, sys
 from fallline.fitting import Recipe, fit

@@ -1,11 +1,19 @@
 """How much memory there is, and how much a table would take."""
 
 import re
+from pathlib import Path
 
+from fallline.data.columnar import PARQUET
+from fallline.data.content import GZIP
+from fallline.data.source import start_of
 from fallline.data.wording import quoted
 from fallline.errors import InputError
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+COPIES = 3  # the columns, the matrix, and what is in between
+NUMBER = 8  # bytes
+PACKED = 5  # times its size that packed text usually takes
+SHARE = 4  # of the free memory, one over this is taken where nobody says how much
 LEAST = 1 << 22  # bytes: with less there is no piece to work on
 
 
@@ -18,3 +26,41 @@ def bytes_of(text: str) -> int:
     if amount < LEAST:
         raise InputError(f"--memory {quoted(text)} is too little to work with: give 4.2MB or more.")
     return amount
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take; None where the system does not say."""
+    found = []
+    try:
+        held = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        found.append(int(held["MemAvailable"].split()[0]) * 1024)
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, KeyError, ValueError):
+        pass
+    return min(found, default=None)
+
+
+def needed_by(path: Path) -> int:
+    """About the bytes that a file takes while it is read into memory whole and encoded, from its size and its own account."""
+    if path.is_dir():
+        return sum(needed_by(file) for file in path.rglob("*.p*q*") if file.is_file())
+    try:
+        start = start_of(path)
+        if start.startswith(PARQUET):
+            from pyarrow.parquet import read_metadata
+
+            about = read_metadata(path)
+            return COPIES * NUMBER * about.num_rows * about.num_columns
+        packed = PACKED if start.startswith(GZIP) else 1
+        return COPIES * packed * path.stat().st_size
+    except (OSError, ValueError):  # its reader says what is wrong
+        return 0
+
+
+def memory_for(path: Path) -> str:
+    """What `--memory` is to be for a file that will not fit into what is free; "" where it fits or nobody knows."""
+    free, needed = free_memory(), needed_by(path)
+    if free is None or needed < free:
+        return ""
+    return f"{max(free // SHARE // 10**6, 5)}MB"

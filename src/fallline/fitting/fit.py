@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fallline import __version__
+from fallline.data.room import memory_for
 from fallline.descent import Run
 from fallline.errors import InputError
 from fallline.fitting.checkpoint import checkpoint_of, mark_of, run_from
@@ -73,6 +74,12 @@ def fit(
     refuse_loggers(log_to)
     refuse_new(folder, overwrite)
     hooks.reading()
+    path = Path(recipe.source)
+    if not recipe.memory and path.exists() and (memory := memory_for(path)):
+        hooks.warn(
+            f"{path.name} will not fit into the memory that is free: it is read in pieces, as with --memory {memory}."
+        )
+        recipe = replace(recipe, memory=memory)  # and goes into the plan, so that the fit goes on as it was begun
     problem = recipe.problem(folder if folder.is_dir() else folder.absolute().parent)
     with locked(folder):
         refuse_new(folder, overwrite)  # again, now that nobody else can write there
