@@ -39,7 +39,7 @@ PAIRS = [
     *((name, "logistic") for name in ("breast cancer", "adult", "titanic", "Elec2", "HTRU2")),
     *((name, "Poisson") for name in ("bike, hours", "bike, days", "doctor visits", "abalone", "car insurance")),
 ]
-ROWS, SEEDS, PASSES, BATCH_STEPS = 4000, 12, 8, 1000
+ROWS, SEEDS, PASSES, BATCH_STEPS = 2000, 12, 8, 1000
 SPARED = 500  # the forecast's runs begin at this seed: nothing else draws from there
 POINTS, LEAST = 10, 1e-4  # checkpoints of a run, and the share of the start below which none counts
 FLOOR_PASSES, AROUND = 30, (0.5, 0.71, 1.0, 1.41, 2.0)

@@ -26,6 +26,7 @@ def test_a_forecast_says_its_curve_its_limits_and_its_cost():
         '"s1"',
         "critical batch",
         "Forecast from all rows",
+        "plans it would take",
     ):
         assert word in said.output
 

@@ -1,5 +1,6 @@
 """Forecast: exact where the walk has no chance in it, and within chance where it has."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from fallline.errors import InputError
 from fallline.estimators import GDClassifier, GDRegressor
 from fallline.figures import ahead_of, draw_ahead
 from fallline.forecast.ahead import forecast_of
+from fallline.forecast.choice import choose
 from fallline.forecast.ground import ground_of
 from fallline.forecast.limits import floor_at, slight_floor
 from fallline.forecast.tangent import Rows, phases, rule_of
@@ -221,6 +223,29 @@ def test_estimators_forecast_what_they_would_fit():
     assert GDClassifier().forecast(X, labels, step="nesterov").updates_to(0.5) < np.inf
     with pytest.raises(InputError, match="one at a time"):
         GDClassifier(loss="modified_huber").forecast(X, np.arange(ROWS) % 3)
+
+
+def test_the_plan_that_is_taken_gets_there_about_when_it_was_forecast():
+    on = objective()
+    ground = ground_of(on)
+    choice = choose(on, ground)
+    assert choice.best in choice.candidates[:6]
+    assert len(choice.tried) == 3
+    visits = [made.visits for made in choice.candidates]
+    assert visits == sorted(visits)
+    assert visits[-1] > 10 * visits[0]  # a choice matters here
+    plan = replace(choice.best.plan, budget="visits", amount=3.0 * choice.best.visits)
+    traces = [replace(plan, seed=500 + seed).run(on, looks=ROWS // 16).trace for seed in range(8)]
+    left = np.mean([trace["loss"] for trace in traces], axis=0) - ground.value
+    first = traces[0]["visits"][int(np.argmax(left <= 0.01 * left[0]))]
+    assert 0.4 * choice.best.visits < first <= 1.3 * choice.best.visits  # it aims at 0.75 % to be sure of 1 %
+
+
+def test_no_plan_is_said_where_none_gets_there():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 2)) * [1.0, 1e4] + [0.0, 3e4]
+    with pytest.raises(InputError, match="one scale"):
+        choose(Linear(X, X[:, 0]))
 
 
 def test_the_picture_shows_band_floor_and_run():

@@ -37,6 +37,8 @@ def forecast(data: str, **settings: Any) -> None:
       fallline forecast houses.csv --target price --batch-size 64 --rate 0.05 --schedule cosine
     """
     from fallline.forecast.ahead import forecast_of
+    from fallline.forecast.choice import choose
+    from fallline.forecast.ground import ground_of
     from fallline.plan import Plan
     from fallline.problem import Charges, problem_of
 
@@ -51,7 +53,9 @@ def forecast(data: str, **settings: Any) -> None:
     target, weights = given.pop("target", None), given.pop("weights", None)
     problem = problem_of(data, target, charges, weights, **reading_of(given))
     table = problem.data
-    found = forecast_of(problem.objective, timed=True, names=table.columns, **plan, budget=budget, amount=amount)
+    plan |= {"budget": budget, "amount": amount}
+    ground = ground_of(problem.objective)
+    found = forecast_of(problem.objective, ground=ground, timed=True, names=table.columns, **plan)
     click.echo(f"{table.source}: {problem.objective.n:,} rows, {len(table.columns):,} columns; {problem.text}\n")
     click.echo(f"{'updates':>12s}{'passes':>10s}{'loss':>12s}{'80 % of runs between':>26s}{'excess left':>14s}")
     low, high = found.band
@@ -63,3 +67,7 @@ def forecast(data: str, **settings: Any) -> None:
     click.echo()
     for sentence in found.sentences():
         click.echo(sentence)
+    try:
+        click.echo(choose(problem.objective, ground).sentence())
+    except InputError as error:
+        click.echo(str(error))

@@ -12,7 +12,7 @@ from fallline.forecast.ground import Ground, ground_of
 from fallline.forecast.limits import conditioning_of, floor_at, rates_of, slight_floor
 from fallline.forecast.noise import noise_scale
 from fallline.forecast.result import SAMPLE, Forecast
-from fallline.forecast.tangent import Rows, rule_of, tangent
+from fallline.forecast.tangent import Rows, Walk, rule_of, tangent
 from fallline.plan import ORDERS, Plan, named
 from fallline.samplers import WithReplacement
 from fallline.schedules import SCHEDULES
@@ -48,7 +48,8 @@ def forecast_of(
     rates = rates_of(ground, rule, rows, excess)
     if free:
         plan = replace(plan, rate=float(f"{GENTLE * min(rates.working, rates.batch):.2g}"))
-    path = tangent(ground, rule, plan.pace(objective, float(plan.rate or 0.0)), rows, plan.updates(n), origin)
+    walk = Walk(rule, plan.pace(objective, float(plan.rate or 0.0)), rows, plan.updates(n))
+    path = tangent(ground, walk, origin)
     chance = path.variance / np.maximum(path.excess, FAINT) ** 2
     deviation = np.sqrt(np.log1p(chance) + (SAMPLE * ground.sampled) ** 2)
     deviation[0] = 0.0

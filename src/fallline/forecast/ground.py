@@ -14,14 +14,15 @@ from fallline.losses import Softmax
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.hessian import pull_slope
 from fallline.objectives.variants import subset
-from fallline.reference.limits import LONGEST, Limits, gathered_rows, limits_of, telling
+from fallline.reference.limits import Limits, gathered_rows, limits_of, telling
 from fallline.solver import solve
 
 Array = np.ndarray[Any, Any]
 
 CLOSE = 1e-9  # of the loss: how near the optimum is found
-AFFORDABLE = 1_000_000  # entries of rows in modes; some hundred readings of them take a third of a second
-FEWEST, A_MODE = 2_000, 20  # rows that stand for the rest: so many, and so many a mode
+AFFORDABLE = 500_000  # entries of rows in modes; a forecast reads them one or two hundred times
+A_ROW = 20  # entries that a row's own losses cost as much as
+FEWEST, A_MODE = 2_000, 4  # rows that stand for the rest, at least: so many, and so many a mode
 SLIGHT = 1e-13  # of the largest curvature: less is rounding
 
 
@@ -72,9 +73,10 @@ class Ground(NamedTuple):
         height = seen(
             self.objective.loss, self.y, self.weights, self.shares, self.base, self.Z, u, spread, slope, bends, squares
         )
-        noise = np.maximum(squares - slope**2 - bends**2 * spread, 0.0)
-        bowl, pulled = self.square.diagonal(), self.square @ u
-        excess = height - self.height + self.linear @ u + 0.5 * (u @ pulled + spread @ bowl)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a walk that runs away: its excess is then no number
+            noise = np.maximum(squares - slope**2 - bends**2 * spread, 0.0)
+            bowl, pulled = self.square.diagonal(), self.square @ u
+            excess = height - self.height + self.linear @ u + 0.5 * (u @ pulled + spread @ bowl)
         return Look(float(excess), slope + self.linear + pulled, np.maximum(bends + bowl, 0.0), noise)
 
 
@@ -94,9 +96,8 @@ def ground_of(objective: Any, affordable: int = AFFORDABLE) -> Ground:
     w = run.w
     limits = limits_of(objective, w)
     n, size = objective.n, objective.size
-    rows = n if n * size <= affordable else max(FEWEST, A_MODE * size)
+    rows = min(n, max(FEWEST, A_MODE * size, affordable // (size + A_ROW)))
     chosen, shares = telling(objective, objective.curvature(w), rows)
-    chosen, shares = (np.arange(n), np.full(n, 1.0 / n)) if n <= rows + LONGEST else (chosen, shares)
     some = objective if len(chosen) == n else subset(objective, chosen)
     X, V, model = gathered_rows(objective, chosen), limits.vectors, objective.model
     Z, y, weights = np.ascontiguousarray(X @ V), model.y[chosen], model.weights[chosen]

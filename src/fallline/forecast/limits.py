@@ -62,6 +62,8 @@ def working_rate(ground: Ground, rule: Rule, rows: Rows, floor: float) -> float:
             return limit
         low = max((p for p in points if p[1] <= floor), default=None)
         high = min((p for p in points if not p[1] <= floor), default=None)
+        if low and high and high[0] < (1.0 + SETTLED) * low[0]:
+            break
         if low is None:
             rate = rate * max(0.03, min(0.7, floor / height if np.isfinite(height) else 0.1))
         elif high is None:
@@ -72,8 +74,6 @@ def working_rate(ground: Ground, rule: Rule, rows: Rows, floor: float) -> float:
             rate = min(rate, 0.97 * high[0])
         else:
             rate = float(np.sqrt(low[0] * high[0]))
-        if low and high and high[0] < 1.02 * low[0]:
-            break
     fine = [p[0] for p in points if p[1] <= floor * (1.0 + SETTLED)]
     return max(fine) if fine else min(p[0] for p in points)
 
@@ -95,7 +95,7 @@ def floor_at(ground: Ground, rule: Rule, rows: Rows, rate: float, spread: Array)
     for _ in range(ROUNDS):
         look = ground.look(u, spread)
         if not np.isfinite(look.excess):
-            return np.inf, spread
+            return np.inf, np.zeros_like(u)
         if abs(look.excess - height) <= SETTLED * abs(look.excess):
             break
         height = look.excess
@@ -107,7 +107,7 @@ def floor_at(ground: Ground, rule: Rule, rows: Rows, rate: float, spread: Array)
         with np.errstate(over="ignore", invalid="ignore"):
             carry(tuple(rule), *one, 0.0 * u, bends, noise, mean, moment)
         if not np.isfinite(moment[:, 0]).all():
-            return np.inf, spread
+            return np.inf, np.zeros_like(u)
         spread = moment[:, 0]
         u = u - look.slope / bends
     return look.excess, spread

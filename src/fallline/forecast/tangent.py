@@ -1,7 +1,7 @@
 """The tangent forecast: the mean and the spread of a walk, carried along its path without walking it.
 
 Along each eigenvector of the curvature the walk is linear with noise for a while, so its mean and its variance obey a recursion
-that many steps go through at once. Time is cut into phases, each a third as long as all before it (a tenth for steps with
+that many steps go through at once. Time is cut into phases, each a third as long as all before it (a twentieth for steps with
 momentum, which swing). At the end of each the rows are read again for slope, curvature and noise, averaged over the spread: once
 for a trial, once for the mean of both ends (Heun). The mean of a quadratic's walk is exact, and so are the first steps of any.
 """
@@ -19,7 +19,7 @@ from fallline.steps import Momentum, Nesterov, Plain
 
 Array = np.ndarray[Any, Any]
 
-GROWTH, RINGING = 1.3, 1.1  # of time from phase to phase: of plain steps, and of those whose memory makes them swing
+GROWTH, RINGING = 1.3, 1.05  # of time from phase to phase: of plain steps, and of those whose memory makes them swing
 STRETCHES, SAMPLES = 8, 4  # of a phase in which the rate is taken as one, and where it is asked in each
 LOST = 1e6  # times the excess at the start, or more: run away
 SLOW = 1e-2  # of a pass: where 1 − S1²/(N·S2) cancels and its series is right to 1e-4
@@ -72,6 +72,15 @@ class Rows(NamedTuple):
         return float(np.mean(left / sizes))
 
 
+class Walk(NamedTuple):
+    """What is to be forecast."""
+
+    rule: Rule
+    schedule: Any
+    rows: Rows
+    updates: int
+
+
 class Path(NamedTuple):
     """The forecast of the walk at the ends of its phases."""
 
@@ -100,15 +109,16 @@ def rule_of(step: Any) -> Rule:
     return Rule(by_gradient, by_memory, kept[0], left[0])
 
 
-def tangent(ground: Ground, rule: Rule, schedule: Any, rows: Rows, updates: int, start: Array) -> Path:
-    """Forecast `updates` steps from the point `start`, (size,)."""
+def tangent(ground: Ground, walk: Walk, start: Array, until: float = 0.0) -> Path:
+    """Forecast a walk from the point `start`, (size,), to its end or to where the mean excess is at most `until`."""
+    rule, rows = walk.rule, walk.rows
     u = ground.place(start)
     mean, moment = np.zeros((len(u), 2)), np.zeros((len(u), 3))
     here = ground.look(u, moment[:, 0])
     noted = [_note(0, here, u, np.zeros_like(u))]
     beyond, lost = LOST * max(here.excess, 1e-300), False
-    for t, end in phases(updates, rows, rule.growth):
-        rates, powers, counts = pace(schedule, t, end)
+    for t, end in phases(walk.updates, rows, rule.growth):
+        rates, powers, counts = pace(walk.schedule, t, end)
         rate = float((rates * counts).sum() / (end - t))
         later = rows.reshuffled and t >= rows.steps > 1  # beyond the first pass
         here, u, mean, moment = _phase(ground, rule, rows, here, u, mean, moment, (rates, powers, counts), later)
@@ -123,6 +133,8 @@ def tangent(ground: Ground, rule: Rule, schedule: Any, rows: Rows, updates: int,
         if lost:
             break
         noted.append(_note(end, here, u, spread))
+        if here.excess <= until:
+            break
     t, excess, variance, pull, shake, size, around = np.array(noted).T
     return Path(t, excess, variance, pull, shake, size, around, lost)
 
@@ -204,5 +216,5 @@ def together(kept: Array, steps: int, whole: int) -> Array:
     first = (1.0 - a**steps) / (1.0 - a)
     second = (1.0 - a ** (2 * steps)) / (1.0 - a * a)
     left = 1.0 - first**2 / (whole * second)
-    series = 1.0 - steps / whole + (steps / whole) * ((1.0 - kept) * steps) ** 2 / 12.0
+    series = 1.0 - steps / whole + (steps / whole) * (np.where(slow, 1.0 - kept, 0.0) * steps) ** 2 / 12.0
     return np.maximum(whole / (whole - 1.0) * np.where(slow, series, left), 0.0)
