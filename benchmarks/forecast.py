@@ -42,7 +42,7 @@ PAIRS = [
 ROWS, SEEDS, PASSES, BATCH_STEPS = 2000, 12, 8, 1000
 SPARED = 500  # the forecast's runs begin at this seed: nothing else draws from there
 POINTS, LEAST = 10, 1e-4  # checkpoints of a run, and the share of the start below which none counts
-FLOOR_PASSES, AROUND = 30, (0.5, 0.71, 1.0, 1.41, 2.0)
+FLOOR_PASSES, AROUND = 60, (0.5, 0.71, 1.0, 1.41, 2.0)
 NEAR = (0.98, 1.02)  # of the stable limit: runs must settle at the first and not at the second
 
 

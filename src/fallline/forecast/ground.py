@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.errors import InputError
-from fallline.kernels.moments import seen
+from fallline.kernels.moments import seen, shaken
 from fallline.losses import Softmax
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.hessian import pull_slope
@@ -78,6 +78,11 @@ class Ground(NamedTuple):
             bowl, pulled = self.square.diagonal(), self.square @ u
             excess = height - self.height + self.linear @ u + 0.5 * (u @ pulled + spread @ bowl)
         return Look(float(excess), slope + self.linear + pulled, np.maximum(bends + bowl, 0.0), noise)
+
+    def shake(self, u: Array, towards: Array) -> float:
+        """The variance of one row's gradient at u along `towards`, (modes,)."""
+        objective = self.objective
+        return float(shaken(objective.loss, self.y, self.weights, self.shares, self.base, self.Z, u, towards))
 
 
 def ground_of(objective: Any, affordable: int = AFFORDABLE) -> Ground:

@@ -115,7 +115,7 @@ def tangent(ground: Ground, walk: Walk, start: Array, until: float = 0.0) -> Pat
     u = ground.place(start)
     mean, moment = np.zeros((len(u), 2)), np.zeros((len(u), 3))
     here = ground.look(u, moment[:, 0])
-    noted = [_note(0, here, u, np.zeros_like(u))]
+    noted = [_note(0, here, u, np.zeros_like(u), ground)]
     beyond, lost = LOST * max(here.excess, 1e-300), False
     for t, end in phases(walk.updates, rows, rule.growth):
         rates, powers, counts = pace(walk.schedule, t, end)
@@ -132,7 +132,15 @@ def tangent(ground: Ground, walk: Walk, start: Array, until: float = 0.0) -> Pat
         lost = not np.isfinite(here.excess) or here.excess > beyond
         if lost:
             break
-        noted.append(_note(end, here, u, spread))
+        if rows.reshuffled and end > rows.steps > 1:  # the band is for any moment of a pass, so for its middle
+            spread = (
+                spread
+                + rows.share
+                * here.noise
+                * midway(1.0 - rates[-1] * rule.gain * here.bends, rows.steps)
+                * (float(rates[-1]) * rule.gain) ** 2
+            )
+        noted.append(_note(end, here, u, spread, ground))
         if here.excess <= until:
             break
     t, excess, variance, pull, shake, size, around = np.array(noted).T
@@ -167,9 +175,16 @@ def _phase(
     return there, u + ahead[:, 0], ahead, around
 
 
-def _note(t: int, look: Look, u: Array, spread: Array) -> tuple[float, ...]:
-    """What is kept of a look. A quadratic's excess ½Σ λ_j(u_j + ξ_j)² has the variance Σ λ_j²(u_j²·S_j + S_j²/2)."""
-    variance = float((look.bends**2 * (u**2 * spread + 0.5 * spread**2)).sum())
+def _note(t: int, look: Look, u: Array, spread: Array, ground: Ground) -> tuple[float, ...]:
+    """What is kept of a look.
+
+    The excess about a place is gᵀξ + ½ξᵀHξ. The first varies by gᵀΣg; modes are taken to be as correlated as one row's gradient
+    is here: Σ_ij = √(S_i·S_j/(c_i·c_j))·C_ij. The second varies by ½Σ λ_j²·S_j².
+    """
+    apart = np.divide(spread, look.noise, out=np.zeros_like(spread), where=look.noise > 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        common = ground.shake(u, look.slope * np.sqrt(np.maximum(apart, 0.0))) if spread.any() else 0.0
+        variance = common + 0.5 * float((look.bends**2 * spread**2).sum())
     squares = look.slope**2
     return (
         float(t), look.excess, variance, float(look.bends @ squares), float(look.bends @ look.noise),
@@ -218,3 +233,10 @@ def together(kept: Array, steps: int, whole: int) -> Array:
     left = 1.0 - first**2 / (whole * second)
     series = 1.0 - steps / whole + (steps / whole) * (np.where(slow, 1.0 - kept, 0.0) * steps) ** 2 / 12.0
     return np.maximum(whole / (whole - 1.0) * np.where(slow, series, left), 0.0)
+
+
+def midway(kept: Array, whole: int) -> Array:
+    """The variance that half a pass of unit noise leaves in a mode, over that of one step's: N/(N−1)·(S2 − S1²/N) at N/2."""
+    half = whole // 2
+    a = np.clip(kept, -1.0 + 1e-9, 1.0 - 1e-12)
+    return np.asarray((1.0 - a ** (2 * half)) / (1.0 - a * a) * together(kept, half, whole))

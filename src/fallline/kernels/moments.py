@@ -60,6 +60,23 @@ def seen(
 
 
 @compiled
+def shaken(loss: Any, y: Any, weights: Any, shares: Any, base: Any, Z: Any, u: Any, towards: Any) -> Any:
+    """The variance over rows of ψ'·(Z·towards): of one row's gradient along a direction, what modes have in common included."""
+    m, d = Z.shape
+    total, square = 0.0, 0.0
+    for i in range(m):
+        x = Z[i]
+        z, along = base[i], 0.0
+        for j in range(d):
+            z += x[j] * u[j]
+            along += x[j] * towards[j]
+        force = weights[i] * both(loss, y[i], z)[1] * along
+        total += shares[i] * force
+        square += shares[i] * force * force
+    return max(square - total * total, 0.0)
+
+
+@compiled
 def carry(
     rule: Any, rates: Any, powers: Any, counts: Any, slope: Any, bends: Any, noise: Any, mean: Any, moment: Any
 ) -> Any:
