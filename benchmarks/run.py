@@ -38,6 +38,7 @@ PARTS = {
     "first_fit": "The first fit of a process",
     "quick": "Quick mode",
     "forecast": "Forecasts held to runs",
+    "plans": "Plans of a forecast held to the best",
     "memory": "Memory",
     "solver": "The automatic solver",
     "classical": "The classical example",
