@@ -46,7 +46,11 @@ TABLES = {
     "a word among numbers": (after(9, "one,2,3"), [], ['"one"', "line 9", "--missing", "--text"]),
     "nothing to learn from": (TABLE, ["--drop", "a", "--drop", "b"], ["t.csv", '"y"']),
     "a loss for classes": (TABLE, ["--loss", "hinge"], ["hinge", '"y"', "squared_error"]),
-    "a loss for amounts above zero": (TABLE, ["--target", "a", "--loss", "gamma"], ["row 0", "Gamma", "tweedie"]),
+    "a loss for amounts above zero": (
+        TABLE,
+        ["--target", "a", "--loss", "gamma"],
+        ["line 2 of t.csv", "Gamma", "tweedie"],
+    ),
     "a plane over no column": (TABLE, ["--plane", "a", "c"], ['"c"', "a, b, intercept"]),
 }
 
