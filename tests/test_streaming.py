@@ -166,7 +166,7 @@ def test_what_cannot_be_read_in_pieces_says_what_to_do(tmp_path):
 @pytest.mark.parametrize(("n", "batch", "window", "run"), [(1000, 32, 200, 7), (1000, 1, 64, 64), (97, 10, 500, 3)])
 def test_windows_hold_each_row_once_a_pass_from_all_over_the_table(n, batch, window, run):
     segment = Streamed(batch, 3, window, run).segment(n, 0)
-    held = list(segment.windows())
+    held = [rows[order] for rows, order in segment.windows()]
     assert sorted(np.concatenate(held).tolist()) == list(range(n))
     assert all(len(rows) % batch == 0 for rows in held[:-1])
     assert all(len(rows) < window + batch + run for rows in held)
@@ -184,21 +184,30 @@ class Table:
 
     def __init__(self, objective):
         self.X = objective.model.rows.X
+        self.width, self.asked = self.X.shape[1], 0
 
-    def rows(self, chosen):
-        return self.X[chosen]
+    def rows(self, chosen, into):
+        into[: len(chosen)] = self.X[chosen]
+        return into[: len(chosen)]
+
+    def ask_for(self, chosen):
+        self.asked += len(chosen)
 
     def let_go(self, first, last):
         pass
 
+    def let_all_go(self):
+        pass
 
+
+@pytest.mark.parametrize("mixed", [True, False])
 @pytest.mark.parametrize(("step", "average", "every"), [(Adam(), Last(), 0), (Plain(), PolyakRuppert(), 5)])
-def test_a_walk_in_windows_is_the_walk_by_hand_in_the_same_order(step, average, every):
+def test_a_walk_in_windows_is_the_walk_by_hand_in_the_same_order(step, average, every, mixed):
     chance = np.random.default_rng(1)
     objective = Linear(chance.normal(size=(700, 5)), chance.normal(size=700))
     objective.disk = Table(objective)
     how = {"step": step, "schedule": InverseTime(0.05, decay=0.01), "average": average, "every": every}
-    how |= {"sampler": Streamed(16, 0, 150, 10), "stop": Updates(100)}
+    how |= {"sampler": Streamed(16, 0, 150, 10, mixed), "stop": Updates(100)}
     by, ours = descend(objective, advance=by_hand, **how), descend(objective, advance=InWindows(compiled), **how)
     assert np.abs(by.w).max() > 0.03  # it went somewhere
     np.testing.assert_allclose(ours.w, by.w, rtol=0, atol=1e-12)

@@ -78,9 +78,9 @@ class Shuffled(NamedTuple):
 class Windows(NamedTuple):
     """A pass over a table that is larger than memory, in windows that are not: what is read at once, and mixed.
 
-    Runs of neighbouring rows are permuted over the whole table, so many as a window holds are read one after the other, and
-    their rows are permuted; the rows that a step of `batch` leaves over wait for the next window. The order depends on seed
-    and segment alone.
+    Runs of neighbouring rows are permuted over the whole table, so many as a window holds are read, and their rows are
+    permuted, or stay as they are where the table is in no order; what a step of `batch` leaves over of the last run waits for
+    the next window. The order depends on seed and segment alone.
     """
 
     n: int
@@ -90,24 +90,27 @@ class Windows(NamedTuple):
     segments: int
     window: int  # rows held at a time
     run: int  # neighbouring rows read together
+    mixed: bool = True  # whether the rows of a window are permuted
 
-    def windows(self) -> Iterator[Array]:
-        """The rows of each window in the order of the steps; all but the last a multiple of the batch."""
+    def windows(self) -> Iterator[tuple[Array, Array]]:
+        """The rows of each window as they are read, neighbours together, and the order in which the steps take them; all
+        windows but the last are a multiple of the batch.
+        """
         chance = np.random.default_rng((self.seed, self.segments))
         runs, left = chance.permutation(-(-self.n // self.run)), np.empty(0, dtype=np.int64)
         many = max(self.window // self.run, 1)
         for first in range(0, len(runs), many):
             rows = (runs[first : first + many, None] * self.run + np.arange(self.run)).ravel()
-            rows = chance.permutation(np.concatenate([left, rows[rows < self.n]]))
+            rows = np.concatenate([left, rows[rows < self.n]])
             whole = len(rows) - len(rows) % self.batch if first + many < len(runs) else len(rows)
             if whole:
-                yield rows[:whole]
+                yield rows[:whole], chance.permutation(whole) if self.mixed else np.arange(whole)
             left = rows[whole:]
 
     @property
     def order(self) -> Array:
         """All of them, (n,)."""
-        return np.concatenate(list(self.windows()))
+        return np.concatenate([rows[order] for rows, order in self.windows()])
 
     def steps(self) -> Iterator[Array]:
         """The rows of each step in turn."""
@@ -126,20 +129,22 @@ class Windows(NamedTuple):
 class Streamed(NamedTuple):
     """Each row once a pass, in a new order every pass, as far as a window at a time allows (see Windows).
 
-    batch: rows a step; window: rows held at a time; run: neighbouring rows that are read together.
+    batch: rows a step; window: rows held at a time; run: neighbouring rows that are read together; mixed:
+    whether the rows of a window are permuted, which those of a table in no order need not be.
     """
 
     batch: int = 1
     seed: int = 0
     window: int = 1 << 16
     run: int = 64
+    mixed: bool = True
 
     def size(self, n: int) -> int:
         return min(self.batch, n)
 
     def segment(self, n: int, segments: int) -> Windows:
         batch = min(self.batch, n)
-        return Windows(n, batch, -(-n // batch), self.seed, segments, max(self.window, batch), self.run)
+        return Windows(n, batch, -(-n // batch), self.seed, segments, max(self.window, batch), self.run, self.mixed)
 
 
 class WithReplacement(NamedTuple):

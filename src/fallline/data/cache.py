@@ -4,7 +4,6 @@ The files have no names, so the system removes them when the process ends, whate
 """
 
 import mmap
-import os
 import tempfile
 import threading
 import weakref
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fallline.kernels.reading import AT_ONCE, read_runs
 
 Array = np.ndarray[Any, Any]
 
@@ -55,19 +56,23 @@ class Disk:
         array = np.frombuffer(self.maps[name], self.kinds[name])
         if width is None:
             return array
-        self.width = width
-        return array.reshape(-1, width)
+        self.width, self.X = width, array.reshape(-1, width)
+        return self.X
 
-    def rows(self, chosen: Array) -> Array:
-        """Those rows of X, read from the file; neighbours together."""
-        out = np.empty((len(chosen), self.width), self.kinds["X"])
-        row, file, into = out.strides[0], self.files["X"].fileno(), out.data.cast("B")
-        ends = np.append(np.flatnonzero(np.diff(chosen) != 1) + 1, len(chosen)).tolist()
-        first = 0
-        for last, start in zip(ends, chosen[[0, *ends[:-1]]].tolist(), strict=True):
-            _fill(file, into[first * row : last * row], start * row)
-            first = last
+    def rows(self, chosen: Array, into: Array | None = None) -> Array:
+        """Those rows of X, read from the file; neighbours together. into: memory that has room for them, (m, d)."""
+        out = np.empty((len(chosen), self.width), self.kinds["X"]) if into is None else into[: len(chosen)]
+        if not AT_ONCE:
+            return np.take(self.X, chosen, axis=0, out=out, mode="clip")
+        if not read_runs(self.files["X"].fileno(), *self._runs(chosen), out.ctypes.data):
+            raise OSError("the file of encoded rows has lost its end")
         return out
+
+    def ask_for(self, chosen: Array) -> None:
+        """Have the system read those rows, neighbours together, while something else is done."""
+        starts, ends = self._runs(chosen)
+        for first, last in zip((starts // PAGE * PAGE).tolist(), ends.tolist(), strict=True):
+            self.maps["X"].madvise(mmap.MADV_WILLNEED, first, last - first)
 
     def let_go(self, first: int, last: int) -> None:
         """Take the pages of rows first … last out of this process."""
@@ -81,6 +86,11 @@ class Disk:
         for held in self.maps.values():
             held.madvise(mmap.MADV_DONTNEED)
 
+    def _runs(self, chosen: Array) -> tuple[Array, Array]:
+        """Where each run of neighbouring rows begins and ends, in bytes of the file."""
+        row, breaks = self.width * self.kinds["X"].itemsize, np.flatnonzero(np.diff(chosen) != 1)
+        return chosen[np.append(0, breaks + 1)] * row, (chosen[np.append(breaks, -1)] + 1) * row
+
 
 def resident() -> int | None:
     """Bytes of files that are mapped and resident; None where the system does not say."""
@@ -89,14 +99,6 @@ def resident() -> int | None:
             return int(file.read().split()[2]) * PAGE
     except OSError:
         return None
-
-
-def _fill(file: int, into: memoryview, start: int) -> None:
-    while into:
-        got = os.preadv(file, [into], start)
-        if not got:
-            raise OSError("the file of encoded rows has lost its end")
-        into, start = into[got:], start + got
 
 
 def _watch(disk: "weakref.ref[Disk]", most: int) -> None:

@@ -16,8 +16,8 @@ from fallline.data.survey import Surveyed, Wanted, survey
 from fallline.data.wording import listed, quoted
 from fallline.errors import InputError
 
-MAPPED = 4  # a share of the memory is for pages of the cache: one over this
-WINDOW = 10  # and for the rows that a walk holds in its own order; there are two such windows
+MAPPED = 2  # a share of the memory is for pages of the cache: one over this
+WINDOW = 5  # and for the rows that a walk holds in its own order; there are two such windows
 SPARE = 64 << 20  # bytes of the disk that are left to others
 
 

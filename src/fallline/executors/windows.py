@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,23 +11,24 @@ from fallline.descent import State, looked_at
 from fallline.errors import InputError
 from fallline.executors.quick import Quick
 from fallline.executors.rate_free import COCOB, DAdaptation, DoG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from fallline.objectives.order import run_of
 from fallline.objectives.variants import in_order
-from fallline.rows import Dense
 from fallline.samplers import Segment, Streamed
 
 Array = np.ndarray[Any, Any]
 
 BY_ROWS = (Quick, DoG, Prodigy, DAdaptation, COCOB, ScheduleFreeSGD, ScheduleFreeAdamW)  # they remember no row
-RUNS = 512  # in a window: a window of a sorted table is then as mixed as a sample of so many
+RUNS = 256  # in a window: a window of a sorted table is then as mixed as a sample of so many
+FEW = 8  # and of a table in no order, which are walked where they lie
 LONGEST = 1 << 18  # bytes of a run: what any disk reads at its speed
 
 
 def streamed(objective: Any, batch: int, seed: int) -> Streamed:
     """The order in which rows on disk are read, so many of them held at a time."""
-    rows, window = objective.model.rows, objective.disk.window
-    row = rows.X.strides[0] if isinstance(rows, Dense) else 12 * len(rows.data) // objective.n + 8
-    run = max(min(window // RUNS, LONGEST // max(row, 1)), 1)
-    return Streamed(batch, seed, window, run)
+    disk, mixed = objective.disk, run_of(objective) == 1
+    most = LONGEST // max(objective.model.rows.X.strides[0], 1)
+    run = max(min(disk.window // (RUNS if mixed else FEW), most), 1)
+    return Streamed(batch, seed, disk.window, run, mixed)
 
 
 class InWindows(NamedTuple):
@@ -44,7 +45,7 @@ class InWindows(NamedTuple):
         before, looks, done = state.segments, [], 0
         due = looked_at(segment.length, every)
         for part, order in _ahead(objective, segment):
-            last = min(done + -(-part.n // segment.batch), segment.length)
+            last = min(done + -(-len(order) // segment.batch), segment.length)
             stops = [done, *due[(due > done) & (due < last)].tolist(), last]
             for first, end in pairwise(stops):
                 rows = order[(first - done) * segment.batch : (end - done) * segment.batch]
@@ -81,22 +82,32 @@ def in_windows(advance: Any, name: str) -> InWindows:
 
 
 def _ahead(objective: Any, segment: Any) -> Iterator[tuple[Any, Array]]:
-    """The objective over the rows of each window, and their order in it; the next is read meanwhile."""
-    left, orders = segment.length * segment.batch, segment.windows()
+    """The objective over the rows of each window, and their order in it; the next is read meanwhile.
+
+    Rows that need no mixing are not copied: the system is asked to read them, and their pages are let go of afterwards.
+    """
+    left, orders, disk = segment.length * segment.batch, segment.windows(), objective.disk
+    if not segment.mixed:
+        ahead: Array | None = next(orders)[0]
+        while left > 0 and (rows := ahead) is not None:
+            ahead = next(orders, (None,))[0]
+            if ahead is not None:
+                disk.ask_for(ahead)
+            yield objective, rows
+            disk.let_all_go()
+            left -= len(rows)
+        return
+    most = min(segment.window + segment.batch + segment.run, objective.n)
+    rooms = cycle(np.empty((most, disk.width), objective.model.rows.X.dtype) for _ in range(2))
 
     def read() -> Any:
-        rows = next(orders, None)
-        if rows is None:
-            return None
-        places = np.argsort(rows)
-        order = np.empty_like(places)
-        order[places] = np.arange(len(rows))
-        return in_order(objective, rows[places]), order
+        window = next(orders, None)
+        return window and (in_order(objective, window[0], next(rooms)), window[1])
 
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(read)
         while left > 0 and (window := coming.result()) is not None:
-            left -= window[0].n
+            left -= len(window[1])
             if left > 0:
                 coming = pool.submit(read)
             yield window

@@ -48,19 +48,22 @@ def subset(objective: Any, rows: Array, shares: Array | None = None) -> Any:
     return other
 
 
-def in_order(objective: Any, rows: Array) -> Any:
-    """The objective over those rows, copied out, with the weights that they have; `rows` are in rising order."""
+def in_order(objective: Any, rows: Array, into: Array | None = None) -> Any:
+    """The objective over those rows, copied out, with the weights that they have. into: memory for a table from a disk."""
     model, other = objective.model, copy.copy(objective)
     other.disk = None
     other.model = model._replace(
-        rows=gathered(objective, rows), y=model.y[rows], weights=model.weights[rows], offset=model.offset[rows]
+        rows=gathered(objective, rows, into),
+        y=model.y.take(rows, axis=0),
+        weights=model.weights.take(rows),
+        offset=model.offset.take(rows, axis=0),
     )
     return other
 
 
-def gathered(objective: Any, chosen: Array) -> Any:
+def gathered(objective: Any, chosen: Array, into: Array | None = None) -> Any:
     """Those rows of its table, as a table; from a disk they are read, as to touch a mapped row brings its neighbours."""
     rows = objective.model.rows
     if isinstance(rows, CSR):
         return table(sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())[chosen])
-    return Dense(rows.X[chosen] if objective.disk is None else objective.disk.rows(chosen))
+    return Dense(rows.X[chosen] if objective.disk is None else objective.disk.rows(chosen, into))
