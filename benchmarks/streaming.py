@@ -23,12 +23,13 @@ from fallline.problem import Charges, Room, problem_of
 RESULTS = Path(__file__).parent / "results" / "streaming.json"
 COLUMNS, REPEATS = 41, 3
 FIT = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from fallline.fitting import Recipe, fit
 from fallline.plan import Plan
 plan = Plan() if sys.argv[4] == "auto" else Plan(step=sys.argv[4], amount=1.0)
 fit(Recipe(sys.argv[1], "y", memory=sys.argv[3], plan=plan), sys.argv[2], overwrite=True)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
 """
 
 

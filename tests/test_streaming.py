@@ -351,3 +351,31 @@ def test_killed_on_its_way_it_leaves_no_rows_on_the_disk_and_goes_on_to_the_same
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m", "table.parquet", "whole"]
     go_on(tmp_path / "m")
     assert (tmp_path / "m" / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
+
+
+PEAKS = """
+import re, sys
+from pathlib import Path
+from fallline.fitting import Recipe, fit
+from fallline.plan import Plan
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+for name in ("small", "large"):
+    for step in ("auto", "plain"):
+        plan = Plan() if step == "auto" else Plan(step=step, amount=1.0)
+        fit(Recipe(f"{sys.argv[1]}/{name}.parquet", "y", memory="8MB", plan=plan), f"{sys.argv[1]}/m", overwrite=True)
+    print(peak())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not say what a process has held")
+def test_what_a_fit_holds_hardly_grows_with_the_table(tmp_path):
+    """A table of 98 MB beside one of 1 MB, which takes the program, its kernels and its report into memory first."""
+    chance = np.random.default_rng(0)
+    for name, rows in (("small", 3000), ("large", 300_000)):
+        X = chance.standard_normal((rows, 41)).astype(np.float32)
+        columns = {**{f"x{j}": X[:, j] for j in range(41)}, "y": X[:, 0] + chance.normal(size=rows) > 0}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet", row_group_size=30_000)
+    child = subprocess.run([sys.executable, "-c", PEAKS, str(tmp_path)], capture_output=True, text=True, check=True)
+    before, after = map(int, child.stdout.split())
+    assert after - before < 50e6

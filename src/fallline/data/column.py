@@ -3,9 +3,11 @@
 The same values make the same column, whether they came as text in a file, as an array or in a frame.
 """
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +45,7 @@ class Numbers:
     values: FloatArray
     boolean: bool = False
 
-    @property
+    @cached_property
     def missing(self) -> NDArray[np.bool_]:
         return np.isnan(self.values)
 
@@ -117,9 +119,23 @@ def label(value: float, boolean: bool = False) -> str:
 
 
 def _floats(values: Any) -> FloatArray:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+    if (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)) and not values.null_count:
+        return _numpy(values).astype(np.float64, copy=False)
     floats = values.cast(pa.float64(), safe=False)
-    floats = floats.combine_chunks() if isinstance(floats, pa.ChunkedArray) else floats
-    return np.ascontiguousarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64)  # a null becomes NaN
+    return _numpy(pc.fill_null(floats, math.nan) if floats.null_count else floats)
+
+
+def _numpy(values: Any) -> NDArray[Any]:
+    """Numbers without nulls as they lie there. Arrow's own `to_numpy` imports pandas, which takes 30 MB."""
+    made: NDArray[Any] = np.from_dlpack(values)
+    return made
+
+
+def _truths(values: Any) -> NDArray[np.bool_]:
+    """Truth values without nulls."""
+    return _numpy(values.cast(pa.uint8())).view(np.bool_)
 
 
 def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, place: Place, otherwise: str) -> Column:
@@ -130,7 +146,7 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
     numeric = pc.match_substring_regex(words, NUMBER)
     word = pc.invert(pc.or_(gone, numeric))  # neither missing nor a number
     if levels or pc.any(word).as_py():
-        made = _levels(name, codes, words.to_pylist(), gone.to_numpy(zero_copy_only=False))
+        made = _levels(name, codes, words.to_pylist(), _truths(gone))
         if levels:
             return made
         if made.levels and {level.lower() for level in made.levels} <= TRUTH.keys():
@@ -153,7 +169,7 @@ def _categories(name: str, values: Any, missing: Collection[str]) -> Text:
 
 def _codes(encoded: Any) -> NDArray[np.int64]:
     indices = encoded.indices.cast(pa.int64())
-    codes: NDArray[np.int64] = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)
+    codes: NDArray[np.int64] = _numpy(pc.fill_null(indices, -1))
     return codes
 
 
@@ -205,9 +221,9 @@ class Slip(NamedTuple):
 
 def slip_in(levels: Sequence[str], counts: NDArray[np.int64]) -> Slip | None:
     """What is a slip among the levels of a column, each on so many rows; None of one that is text."""
-    numeric = pc.match_substring_regex(pa.array(levels, pa.large_string()), NUMBER).to_numpy(zero_copy_only=False)
+    numeric = _truths(pc.match_substring_regex(pa.array(levels, pa.large_string()), NUMBER))
     words = tuple(level for level, number in zip(levels, numeric, strict=True) if not number)
-    present, strays = int(counts.sum()), int(counts[~numeric.astype(bool)].sum())
+    present, strays = int(counts.sum()), int(counts[~numeric].sum())
     if strays < STRAY_SHARE * present or (strays == 1 and present > STRAY_ROWS):
         number = f"is not a number, while {present - strays} of the column's {present} values are: correct it"
         return Slip(words, number) if words else None

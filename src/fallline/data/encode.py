@@ -58,7 +58,10 @@ def encode_as(codings: Sequence[Coding], columns: Sequence[Column], centre: Floa
     """The matrix (n, d) of columns, with the centre and the scale of the table that the codings were made for."""
     X = np.empty((len(columns[0].missing), len(centre)))
     for j, values in enumerate(_all(codings, columns)):
-        write(X, j, values, centre[j], scale[j])
+        X[:, j] = values
+    with np.errstate(over="ignore"):  # refused by name where it matters
+        X -= centre
+        X /= scale
     return X
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from fallline.data.cache import Disk
 from fallline.data.column import MISSING
@@ -47,8 +48,11 @@ def stream(
     layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
     pieces = pieces_of(path, memory, missing=marks, **layout)
     several: dict[str, Any] = {name: _several(wanted.pop(name)) for name in ("text", "drop") if name in wanted}
-    found = survey(pieces, Wanted(target, weights, marks, **several, **wanted))
-    return _cached(pieces, found, memory, folder, dtype)
+    try:
+        found = survey(pieces, Wanted(target, weights, marks, **several, **wanted))
+        return _cached(pieces, found, memory, folder, dtype)
+    finally:
+        pa.default_memory_pool().release_unused()  # it would keep some 75 MB for the next table, and there is none
 
 
 def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str) -> Dataset:
