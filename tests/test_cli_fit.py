@@ -319,7 +319,7 @@ WRONG = {
     "a rate for the solver": (["fit", "t.csv", "--step", "auto", "--rate", "1"], ["takes no rate"]),
     "a tolerance for a step rule": (["fit", "t.csv", "--step", "adam", "--tol", "1e-3"], ["tol"]),
     "a loss that does not suit": (["fit", "t.csv", "--loss", "log_loss"], ["log_loss", '"y"']),
-    "counts below zero": (["fit", "n.csv", "--loss", "poisson"], ["Poisson", "row"]),
+    "counts below zero": (["fit", "n.csv", "--loss", "poisson"], ["Poisson", "line 62 of n.csv"]),
     "three classes for a margin": (["fit", "iris", "--loss", "hinge"], ["hinge", "3 classes"]),
     "weights below zero": (["fit", "n.csv", "--target", "a", "--weights", "y"], ["weights", "negative"]),
     "weights that are not there": (["fit", "t.csv", "--weights", "w"], ['"w"']),
@@ -381,3 +381,51 @@ def test_wrong_use_is_refused(case, table, model_of_the_table):
 def test_every_file_of_a_fit_is_known_to_its_folder():
     assert FILES | {CHECKPOINT} == set(CONTENTS)
     assert LOG in FILES
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet", "arrow", "folder"])
+def test_a_table_of_several_pieces_is_predicted_to_the_bytes_of_one(form, tmp_path, monkeypatch):
+    """The counts, the score and the columns left aside too; the first half has nothing of what the second has."""
+    chance = np.random.default_rng(3)
+    n = 9000
+    late = np.arange(n) > n // 2
+    frame = pd.DataFrame({"a": chance.normal(size=n), "town": chance.choice(["Ulm", "Bern", "Graz, Est"], n)})
+    frame["b"] = np.where(late & (chance.random(n) < 0.1), np.nan, chance.integers(0, 9, n))
+    frame["y"] = np.where(frame["a"] + (frame["town"] == "Ulm") > chance.normal(size=n), "yes", "no")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    fitted(tmp_path / "t.csv", "-o", tmp_path / "m", "--tol", "1e-3")
+    new = frame.assign(other=1, part=late * 1)[["town", "other", "b", "a", "y", "part"]]
+    new.loc[late & (new.index % 5 == 0), "town"] = "Pfullingen"
+    new.loc[n - 3, "y"] = "perhaps"
+    path = tmp_path / f"n.{form}"
+    if form == "folder":
+        new.to_parquet(path, partition_cols=["part"])
+    elif form == "parquet":
+        new.to_parquet(path)
+    elif form == "arrow":
+        new.to_feather(path)
+    else:
+        new.to_csv(path, index=False)
+    whole = predicted(tmp_path / "m", path, "-o", tmp_path / "whole.csv").stderr
+    monkeypatch.setattr("fallline.model.MEMORY", 1 << 20)
+    assert len(list(Model.load(tmp_path / "m").pieces(path))) > 2
+    pieces = predicted(tmp_path / "m", path, "-o", tmp_path / "pieces.csv").stderr
+    assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert pieces == whole.replace("whole.csv", "pieces.csv")
+    assert f'"b" ({int(new["b"].isna().sum())} rows)' in whole
+    assert f'"town" ({int((new["town"] == "Pfullingen").sum())} rows)' in whole
+    assert '"other" and "part"' in whole
+    assert '"perhaps"' in whole
+    assert f"of {n - 1} rows are right" in whole
+
+
+def test_a_mistake_in_a_later_piece_leaves_the_old_predictions_as_they_were(table, monkeypatch):
+    fitted("t.csv", "-o", "m")
+    monkeypatch.setattr("fallline.model.MEMORY", 1 << 20)
+    (table / "n.csv").write_text("a,b\n" + "1.5,2.5\n" * 20_000 + "1,two\n")
+    (table / "out.csv").write_text("old")
+    result = call("predict", "m", "n.csv", "-o", "out.csv")
+    assert result.exit_code == 2
+    assert '"two" in column "b" at line 20002 of n.csv is text, and the model learnt numbers there' in result.stderr
+    assert (table / "out.csv").read_text() == "old"
+    assert sorted(file.name for file in table.iterdir()) == ["m", "n.csv", "out.csv", "t.csv"]

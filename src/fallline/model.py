@@ -1,6 +1,7 @@
 """A fitted linear model as a value: what was learnt, and how a raw table becomes what it was learnt from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from fallline.artefact import packed, unpacked
 from fallline.data.dataset import BINARY, MULTICLASS, TASKS, Dataset
 from fallline.data.encoder import Encoder, SparseEncoder, encoder_from
 from fallline.data.load import table_of
+from fallline.data.pieces import WholeOnlyError, pieces_of
 from fallline.data.sparse import Sparse
 from fallline.data.table import Table
 from fallline.data.wording import listed
@@ -24,6 +26,7 @@ Array = np.ndarray[Any, Any]
 
 KIND = "model"
 FILE = "model.safetensors"  # in the folder of a fit
+MEMORY = 1 << 28  # bytes to read a table in pieces by
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +73,9 @@ class Model:
         return level * self.target_scale + self.target_mean
 
     def scores(self, X: Any) -> Array:
-        """z of encoded rows X (n, d): (n,), or (n, K) of several classes."""
-        z = np.asarray(X @ self.weights.T + self.level)
+        """z of encoded rows X (n, d): (n,), or (n, K) of several classes. A row's are the same bits whatever rows stand by it."""
+        whole = isinstance(X, np.ndarray)  # BLAS adds up the last rows of a table in another order than the others
+        z = np.asarray((np.einsum("ij,kj->ik", X, self.weights) if whole else X @ self.weights.T) + self.level)
         return z[:, 0] if len(self.level) == 1 else z
 
     def predicted(self, z: Array) -> Array:
@@ -115,12 +119,23 @@ class Model:
 
     def table(self, data: Any, **layout: Any) -> Table | Sparse:
         """A raw table, read as the one that was learnt from."""
+        return table_of(data, **self._laid_out(layout))
+
+    def pieces(self, path: Path | str, **layout: Any) -> Iterable[Table | Sparse]:
+        """The same, piece by piece where it is a file of a kind that is read so; their rows follow each other."""
+        if Path(path).exists():
+            with suppress(WholeOnlyError):
+                return pieces_of(Path(path), MEMORY, **self._laid_out(layout))
+        return [self.table(path, **layout)]
+
+    def _laid_out(self, layout: dict[str, Any]) -> dict[str, Any]:
+        """How a table is read, from how it is laid out and what is known of its columns."""
         if isinstance(self.encoder, SparseEncoder):
-            return table_of(data, **layout)
-        names = self.encoder.names if self.encoder.named else ()
+            return layout
         if not self.encoder.named and layout.get("header") is None:
             layout = {**layout, "header": False}
-        return table_of(data, missing=self.encoder.missing, names=names, **layout)
+        names = self.encoder.names if self.encoder.named else ()
+        return {"missing": self.encoder.missing, "names": names, **layout}
 
     def _loss(self) -> Any:
         return part({**LOSSES, **OF_CLASSES}, self.loss, "loss")

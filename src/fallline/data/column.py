@@ -219,6 +219,15 @@ class Slip(NamedTuple):
         )
 
 
+def first_word(made: Text) -> tuple[str, int]:
+    """The first value that is no number, and its row; the first of all where every one is."""
+    numeric = pc.match_substring_regex(pa.array(made.levels, pa.large_string()), NUMBER)
+    words = ~np.append(numeric.to_numpy(zero_copy_only=False).astype(bool), True)
+    found = words[made.codes] if words.any() else ~made.missing
+    row = int(np.argmax(found))
+    return made.levels[made.codes[row]], row
+
+
 def slip_in(levels: Sequence[str], counts: NDArray[np.int64]) -> Slip | None:
     """What is a slip among the levels of a column, each on so many rows; None of one that is text."""
     numeric = _truths(pc.match_substring_regex(pa.array(levels, pa.large_string()), NUMBER))

@@ -71,8 +71,11 @@ def blocks_of(path: Path, size: int, encoding: str | None = None) -> Iterator[by
 
 
 def _streamed(path: Path) -> Any:
-    with open(path, "rb") as file:
-        packed = file.read(2) == GZIP
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == GZIP
+    except OSError as error:
+        raise _not_opened(path, error) from None
     return gzip.open(path) if packed else open(path, "rb")
 
 
@@ -102,14 +105,18 @@ def refuse_foreign(start: bytes, path: Path) -> None:
 def _opened(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}: check the name and the folder.") from None
-    except IsADirectoryError:
+    except OSError as error:
+        raise _not_opened(path, error) from None
+
+
+def _not_opened(path: Path, error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"there is no file {path}: check the name and the folder.")
+    if isinstance(error, IsADirectoryError):
         inside = sorted(file.name for file in path.iterdir() if file.is_file())
         fix = f"name a file in it, such as {listed(inside[:3])}" if inside else "name a file"
-        raise InputError(f"{path} is a folder, not a file: {fix}.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+        return InputError(f"{path} is a folder, not a file: {fix}.")
+    return InputError(f"{path} cannot be read ({error.strerror}): check its permissions.")
 
 
 def _unpacked(raw: bytes, path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """How a table became a matrix, as a value that serves again on new tables and goes into a model file."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from fallline.data.coding import Coding, Numeric, as_dict, coding_from
-from fallline.data.column import Column, Numbers, Text, column
+from fallline.data.column import Column, Numbers, Text, column, first_word
 from fallline.data.dataset import FloatArray
 from fallline.data.encode import encode_as
+from fallline.data.handled import Handled
 from fallline.data.sparse import Sparse, finite_csr
 from fallline.data.table import Table
 from fallline.data.wording import counted, listed, quoted
@@ -42,7 +44,12 @@ class Encoder:
         return tuple(name for coding in self.codings for name in coding.columns())
 
     def matrix(self, table: Table | Sparse) -> tuple[Any, tuple[str, ...]]:
-        """The matrix (n, d) of a new table, in float64, and what was handled on the way.
+        """The matrix (n, d) of a new table, in float64, and sentences on what was handled on the way; see `handled`."""
+        X, found = self.handled(table)
+        return X, found.sentences()
+
+    def handled(self, table: Table | Sparse) -> tuple[Any, Handled]:
+        """The matrix (n, d) of a new table, or of a piece of one, in float64, and what was handled on the way.
 
         Columns are found by name. Missing numbers become the mean of those learnt from, levels never seen count as the
         rare ones if there were any, and otherwise as none of the known. Raises InputError for columns that are missing,
@@ -61,7 +68,7 @@ class Encoder:
             )
         columns = [self._column(table, coding) for coding in self.codings]
         X = encode_as(self.codings, columns, self.centre, self.scale)
-        return X, tuple(self._told(table, columns))
+        return X, self._found(table, columns)
 
     def placed(self, table: Table) -> Table:
         """The table with the names of the one learnt from where it has none of its own.
@@ -83,31 +90,26 @@ class Encoder:
     def _column(self, table: Table, coding: Coding) -> Column:
         position = table.names.index(coding.name)
         numeric = isinstance(coding, Numeric)
-        made = column(table, position, self.missing, MEND, levels=not numeric)
+        made = column(table, position, self.missing, MEND, levels=not numeric, part=True)
         if numeric and isinstance(made, Text):
             if not made.levels:
                 return Numbers(made.name, np.full(len(made.codes), np.nan))
-            row = int(np.argmax(~made.missing))
+            word, row = first_word(made)
             raise InputError(
-                f"{quoted(made.levels[made.codes[row]])} in column {quoted(coding.name)} at {table.place(row)} is text, and the "
-                f"model learnt numbers there: correct it, or {MEND}."
+                f"{quoted(word)} in column {quoted(coding.name)} at {table.place(row)} is text, and the model learnt numbers "
+                f"there: correct it, or {MEND}."
             )
         return made
 
-    def _told(self, table: Table, columns: Sequence[Column]) -> list[str]:
-        told = []
-        gone = {made.name: int(made.missing.sum()) for made in columns}
+    def _found(self, table: Table, columns: Sequence[Column]) -> Handled:
         unseen = {
             coding.name: int(coding.unseen(made).sum()) for coding, made in zip(self.codings, columns, strict=True)
         }
-        if any(gone.values()):
-            told.append(f"Missing values were filled as they were learnt: {_by_column(gone)}.")
-        if any(unseen.values()):
-            told.append(f"Levels never seen before count as other or none of the known ones: {_by_column(unseen)}.")
-        extra = [quoted(name) for name in table.names if name not in self.names]
-        if extra:
-            told.append(f"Columns that the model does not know were left aside: {listed(extra)}.")
-        return told
+        return Handled(
+            missing=Counter({made.name: int(made.missing.sum()) for made in columns}),
+            unseen=Counter(unseen),
+            extra=tuple(name for name in table.names if name not in self.names),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """All but centre and scale, as JSON has it."""
@@ -142,7 +144,12 @@ class SparseEncoder:
         return np.zeros(len(self.kept))
 
     def matrix(self, table: Table | Sparse) -> tuple[Any, tuple[str, ...]]:
-        """The matrix (n, d) of a new one as CSR, and what was handled on the way: columns beyond those learnt from."""
+        """The matrix (n, d) of a new one as CSR, and sentences on what was handled on the way."""
+        X, found = self.handled(table)
+        return X, found.sentences()
+
+    def handled(self, table: Table | Sparse) -> tuple[Any, Handled]:
+        """The same, and what was handled: entries of columns beyond those learnt from."""
         if not isinstance(table, Sparse):
             raise InputError(
                 f"{table.called} is a table of columns, and the model was learnt from a sparse matrix: give LIBSVM text "
@@ -156,9 +163,7 @@ class SparseEncoder:
         X = X if len(self.kept) == self.width else X.tocsc()[:, list(self.kept)].tocsr()
         X.sort_indices()
         X.data /= self.scale[X.indices]
-        beyond = int((~known).sum())
-        what = counted(beyond, "entry", "entries")
-        return X, (f"Left aside: {what} of features that the model does not know.",) if beyond else ()
+        return X, Handled(beyond=int((~known).sum()))
 
     def as_dict(self) -> dict[str, Any]:
         """All but the scale, as JSON has it."""
@@ -186,7 +191,3 @@ def encoder_from(values: Mapping[str, Any], centre: FloatArray, scale: FloatArra
     if not len(made.columns) == len(centre) == len(scale):
         raise ValueError("the encoder's columns and scales differ in number")
     return made
-
-
-def _by_column(rows: Mapping[str, int]) -> str:
-    return listed([f"{quoted(name)} ({counted(count, 'row')})" for name, count in rows.items() if count])

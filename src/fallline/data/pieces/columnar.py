@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from fallline.data.columnar import STREAM, damaged
 from fallline.data.table import Table
+from fallline.errors import InputError
 
 MOST, LEAST = 1 << 16, 1 << 10  # rows of a piece
 BUFFER = 1 << 16  # bytes read at a time of each column
@@ -75,6 +76,8 @@ def _tables(batches: Iterator[Any], path: Path, kind: str) -> Iterator[Table]:
             if batch.num_rows:
                 yield Table(path.name, tuple(map(str, batch.schema.names)), tuple(batch.columns), _row(path, rows))
                 rows += batch.num_rows
+        if not rows:
+            raise InputError(f"{path.name} holds no rows of data: give a table with some.")
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, kind, error) from None
 

@@ -14,6 +14,10 @@ from fallline.errors import InputError
 SHARE = 24  # a piece, decoded and encoded, is held some ten times over while it is worked on
 
 
+class WholeOnlyError(InputError):
+    """A file of a kind that is read whole or not at all."""
+
+
 class Pieces(Protocol):
     """A file as tables of some rows each, in the order of its rows; it may be gone over again."""
 
@@ -30,8 +34,12 @@ def pieces_of(
     encoding: str | None = None,
     quote: str | None = None,
     missing: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> Any:
-    """The pieces of a file, each a small part of `memory` (bytes). Raises InputError for what is not read in pieces."""
+    """The pieces of a file, each a small part of `memory` (bytes); the rest is as in source.read_path.
+
+    Raises WholeOnlyError for what is not read in pieces.
+    """
     room = memory // SHARE
     start = b"" if path.is_dir() else start_of(path)
     if start.startswith(PARQUET) or (path.is_dir() and is_partitioned(path)):
@@ -39,12 +47,13 @@ def pieces_of(
     if start.startswith((ARROW, STREAM)):
         return ArrowPieces(path, room)
     if start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz"):
-        raise InputError(
+        raise WholeOnlyError(
             f"{path.name} is NumPy data, which is not read in pieces: write it as Parquet, or leave --memory out."
         )
-    if (header, delimiter, quote) == (None, None, None) and is_libsvm_file(path):
-        raise InputError(
+    if (header, delimiter, quote) == (None, None, None) and is_libsvm_file(path, encoding):
+        raise WholeOnlyError(
             f"{path.name} is LIBSVM text, which is not read in pieces: write it as Parquet, or leave --memory out."
         )
     options: dict[str, Any] = {"header": header, "delimiter": delimiter, "quote": quote, "missing": tuple(missing)}
+    options["names"] = names
     return TextPieces(path, room, encoding, options)

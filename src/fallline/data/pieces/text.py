@@ -41,9 +41,9 @@ class TextPieces:
             raise InputError(f"{self.path.name} is empty: give a file with a line for each row.")
 
 
-def is_libsvm_file(path: Path) -> bool:
+def is_libsvm_file(path: Path, encoding: str | None = None) -> bool:
     """Whether the file begins as LIBSVM text does."""
-    return is_libsvm(next(records_in(blocks_of(path, SAMPLE), [Layout("", "")]), b""))
+    return is_libsvm(next(records_in(blocks_of(path, SAMPLE, encoding), [Layout("", "")]), b""))
 
 
 def records_in(blocks: Iterator[bytes], layout: list[Layout]) -> Iterator[bytes]:
