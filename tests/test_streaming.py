@@ -149,10 +149,10 @@ def test_a_nan_far_down_a_parquet_target_is_named_with_its_row(tmp_path):
 
 def test_what_cannot_be_read_in_pieces_says_what_to_do(tmp_path):
     np.savez(tmp_path / "t.npz", X=np.ones((9, 2)), y=np.arange(9))
-    with pytest.raises(InputError, match="write it as Parquet, or leave --memory out"):
+    with pytest.raises(InputError, match="leave --memory out, or write it as Parquet"):
         stream(tmp_path / "t.npz", memory=SMALL, folder=tmp_path)
     (tmp_path / "t.libsvm").write_text("1 1:0.5 2:1\n0 1:0.25\n" * 9)
-    with pytest.raises(InputError, match="write it as Parquet, or leave --memory out"):
+    with pytest.raises(InputError, match="leave --memory out, or write it as Parquet"):
         stream(tmp_path / "t.libsvm", memory=SMALL, folder=tmp_path)
     with pytest.raises(InputError, match='--memory "much" is no amount'):
         Recipe("t.csv", memory="much")
@@ -322,6 +322,22 @@ def test_a_file_that_will_not_fit_is_read_in_pieces_and_said_so(form, tmp_path, 
     assert Recipe.from_toml(tmp_path / "m/plan.toml").memory == "5MB"
     monkeypatch.undo()
     assert fit(Recipe(str(path), "sold"), tmp_path / "n").problem.data.held is None
+
+
+@pytest.mark.parametrize(("name", "kind"), [("t.svm", "LIBSVM text"), ("t.npz", "NumPy data")])
+def test_a_file_that_may_not_fit_and_is_not_read_in_pieces_is_fitted_in_memory_and_said_so(
+    name, kind, tmp_path, monkeypatch
+):
+    y = np.arange(300) % 7 * 1.5
+    np.savez(tmp_path / "t.npz", x=np.arange(300) % 5, y=y)
+    (tmp_path / "t.svm").write_text("".join(f"{value} 1:{k % 5} 2:1\n" for k, value in enumerate(y)))
+    monkeypatch.setattr("fallline.data.room.free_memory", lambda: 500)
+    said = []
+    made = fit(Recipe(str(tmp_path / name)), tmp_path / "m", hooks=Hooks(warn=said.append))
+    assert len(said) == 1
+    assert f"{name} may not fit into the memory that is free, and {kind} is not read in pieces" in said[0]
+    assert made.model is not None
+    assert Recipe.from_toml(tmp_path / "m/plan.toml").memory is None
 
 
 KILLED = """

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fallline import __version__
+from fallline.data.pieces import whole_only
 from fallline.data.room import memory_for
 from fallline.descent import Run
 from fallline.errors import InputError
@@ -24,7 +25,7 @@ from fallline.fitting.loggers import LOGGERS, refuse_loggers
 from fallline.fitting.recipe import Recipe
 from fallline.fitting.result import keep
 from fallline.model import Model
-from fallline.problem import Problem
+from fallline.problem import LAYOUT, Problem
 from fallline.solver import one_blas_thread
 from fallline.trace import Trace
 
@@ -76,10 +77,17 @@ def fit(
     hooks.reading()
     path = Path(recipe.source)
     if not recipe.memory and path.exists() and (memory := memory_for(path)):
-        hooks.warn(
-            f"{path.name} will not fit into the memory that is free: it is read in pieces, as with --memory {memory}."
-        )
-        recipe = replace(recipe, memory=memory)  # and goes into the plan, so that the fit goes on as it was begun
+        layout = {name: recipe.reading[name] for name in LAYOUT if name in recipe.reading and name != "missing"}
+        if kind := whole_only(path, **layout):
+            hooks.warn(
+                f"{path.name} may not fit into the memory that is free, and {kind} is not read in pieces: if the system ends the "
+                "fit, make memory free, or fit fewer rows."
+            )
+        else:
+            hooks.warn(
+                f"{path.name} will not fit into the memory that is free: it is read in pieces, as with --memory {memory}."
+            )
+            recipe = replace(recipe, memory=memory)  # and goes into the plan, so that the fit goes on as it was begun
     problem = recipe.problem(folder if folder.is_dir() else folder.absolute().parent)
     with locked(folder):
         refuse_new(folder, overwrite)  # again, now that nobody else can write there

@@ -25,6 +25,23 @@ class Pieces(Protocol):
         """From the first row."""
 
 
+def whole_only(
+    path: Path,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quote: str | None = None,
+) -> str:
+    """What a file is that is not read in pieces, such as "LIBSVM text"; "" of any other. The options are `pieces_of`'s."""
+    start = b"" if path.is_dir() else start_of(path)
+    if start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz"):
+        return "NumPy data"
+    typed = path.is_dir() or start.startswith((PARQUET, ARROW, STREAM))
+    plain = (header, delimiter, quote) == (None, None, None)
+    return "LIBSVM text" if plain and not typed and is_libsvm_file(path, encoding) else ""
+
+
 def pieces_of(
     path: Path,
     memory: int,
@@ -46,13 +63,10 @@ def pieces_of(
         return ParquetPieces(path, room)
     if start.startswith((ARROW, STREAM)):
         return ArrowPieces(path, room)
-    if start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz"):
+    if kind := whole_only(path, header=header, delimiter=delimiter, encoding=encoding, quote=quote):
         raise WholeOnlyError(
-            f"{path.name} is NumPy data, which is not read in pieces: write it as Parquet, or leave --memory out."
-        )
-    if (header, delimiter, quote) == (None, None, None) and is_libsvm_file(path, encoding):
-        raise WholeOnlyError(
-            f"{path.name} is LIBSVM text, which is not read in pieces: write it as Parquet, or leave --memory out."
+            f"{path.name} is {kind}, which is not read in pieces: leave --memory out, or write it as Parquet if it is of few "
+            "columns."
         )
     options: dict[str, Any] = {"header": header, "delimiter": delimiter, "quote": quote, "missing": tuple(missing)}
     options["names"] = names
