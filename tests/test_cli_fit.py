@@ -429,3 +429,25 @@ def test_a_mistake_in_a_later_piece_leaves_the_old_predictions_as_they_were(tabl
     assert '"two" in column "b" at line 20002 of n.csv is text, and the model learnt numbers there' in result.stderr
     assert (table / "out.csv").read_text() == "old"
     assert sorted(file.name for file in table.iterdir()) == ["m", "n.csv", "out.csv", "t.csv"]
+
+
+def test_libsvm_text_of_several_pieces_is_predicted_to_the_bytes_of_one(tmp_path, monkeypatch):
+    """An index 0 in the last piece counts for the first; a mistake there has its own line."""
+    chance = np.random.default_rng(4)
+    lines = [f"{k % 3} 2:{chance.normal():.4f} 7:{k % 3 + chance.normal():.4f} # {k}" for k in range(9000)]
+    (tmp_path / "t.svm").write_text("\n".join(lines[:900]) + "\n3 0:1\n0 0:2\n")
+    fitted(tmp_path / "t.svm", "-o", tmp_path / "m", "--tol", "1e-3", "--task", "regression")
+    (tmp_path / "n.svm").write_text("\n\n" + "\n".join([*lines, "1 0:1.5 9:1"]))
+    whole = predicted(tmp_path / "m", tmp_path / "n.svm", "-o", tmp_path / "whole.csv").stderr
+    monkeypatch.setattr("fallline.model.MEMORY", 1 << 20)
+    assert len(list(Model.load(tmp_path / "m").pieces(tmp_path / "n.svm"))) > 2
+    pieces = predicted(tmp_path / "m", tmp_path / "n.svm", "-o", tmp_path / "pieces.csv").stderr
+    assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert pieces == whole.replace("whole.csv", "pieces.csv")
+    assert "Left aside: 1 entry of features" in whole
+    own = Model.load(tmp_path / "m").predict(str(tmp_path / "n.svm"))
+    assert own.tolist() == [float(line) for line in (tmp_path / "whole.csv").read_text().split()[1:]]
+    (tmp_path / "n.svm").write_text("\n".join([*lines, "1 3:1 2:1"]))
+    result = call("predict", tmp_path / "m", tmp_path / "n.svm")
+    assert result.exit_code == 2
+    assert "line 9001 of n.svm: the index 2 comes after 3" in result.stderr

@@ -48,24 +48,31 @@ def lines_of(held: bytes, path: Path, encoding: str | None = None) -> bytes:
 
 def blocks_of(path: Path, size: int, encoding: str | None = None) -> Iterator[bytes]:
     """A text file block by block, about `size` bytes each, as `lines_of` has it whole; a block may end within a line."""
-    lines = 0
+    lines, decoder = 0, None
     try:
-        with _streamed(path) as file:
-            start = file.peek(4096)
-            refuse_foreign(start, path)
-            encoding = encoding or _guessed(start, path)
-            decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
-            while raw := file.read(size):
-                text = decoder.decode(raw, final=False)
-                lines += text.count("\n")
-                yield text.encode()
-            if rest := decoder.decode(b"", final=True):
-                yield rest.encode()
-    except EOFError:
-        raise _cut_short(path) from None
+        for raw in raw_blocks(path, size):
+            if decoder is None:
+                refuse_foreign(raw, path)
+                encoding = encoding or _guessed(raw, path)
+                decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
+            text = decoder.decode(raw, final=False)
+            lines += text.count("\n")
+            yield text.encode()
+        if decoder is not None and (rest := decoder.decode(b"", final=True)):
+            yield rest.encode()
     except UnicodeError as error:
         held = error.object if isinstance(error, UnicodeDecodeError) else b""
         raise _not_decoded(bytes(held), path, str(encoding), error, lines) from None
+
+
+def raw_blocks(path: Path, size: int) -> Iterator[bytes]:
+    """A file's bytes, unpacked where they are gzip, `size` at a time. Raises InputError as `raw` does."""
+    try:
+        with _streamed(path) as file:
+            while held := file.read(size):
+                yield held
+    except EOFError:
+        raise _cut_short(path) from None
     except (OSError, zlib.error) as error:
         raise InputError(f"{path.name} is damaged gzip data ({error}): fetch or copy it again.") from None
 

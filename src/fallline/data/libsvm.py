@@ -49,23 +49,28 @@ def read_libsvm(text: bytes, path: Path) -> Sparse:
     """The table in LIBSVM text. Raises InputError, naming the line, for what scikit-learn's reader would refuse."""
     found = parse(text, path.name)
     first = int(len(found.indices) == 0 or found.indices.min() > 0)
-    width = int(found.indices.max()) + 1 - first if len(found.indices) else 1
-    shape = (len(found.labels), width)
+    last = int(found.indices.max()) if len(found.indices) else first
+    return sparse_of(found, text, path.name, first, last)
+
+
+def sparse_of(found: Parsed, text: bytes, name: str, first: int, last: int, before: int = 0) -> Sparse:
+    """The table of the features from `first` to `last`; `before`: lines of the file before the text."""
+    shape = (len(found.labels), last + 1 - first)
     matrix = sp.csr_array((found.values, found.indices - np.int32(first), found.starts), shape=shape)
     counted = "" if first else ", which are counted from 0"
     return Sparse(
         matrix=matrix,
-        names=tuple(f"feature {index}" for index in range(first, first + width)),
+        names=tuple(f"feature {index}" for index in range(first, last + 1)),
         label=(LABEL, found.labels),
-        source=path.name,
-        place=lambda row: _line_of(text, row, path.name),
-        notes=(f"{path.name} is LIBSVM text: a label, then index:value for what is not zero{counted}.",),
+        source=name,
+        place=lambda row: _line_of(text, row, name, before),
+        notes=(f"{name} is LIBSVM text: a label, then index:value for what is not zero{counted}.",),
         first=first,
     )
 
 
-def parse(text: bytes, name: str) -> Parsed:
-    """Labels and entries of LIBSVM text."""
+def parse(text: bytes, name: str, before: int = 0) -> Parsed:
+    """Labels and entries of LIBSVM text; `before`: lines of the file before it."""
     raw = np.frombuffer(text, dtype=np.uint8)
     rows, entries = count(raw, LINE) + 1, count(raw, COLON)
     labels, starts = np.empty(rows), np.zeros(rows + 1, dtype=np.int64)
@@ -77,13 +82,14 @@ def parse(text: bytes, name: str) -> Parsed:
         for owner, begin, end in hard[:noted].tolist():
             value = _number(text[begin:end])
             if value is None:
-                raise _refused(text, begin, name, f"{quoted(text[begin:end].decode('utf-8', 'replace'))} is no number")
+                why = f"{quoted(text[begin:end].decode('utf-8', 'replace'))} is no number"
+                raise _refused(text, begin, name, why, before)
             if owner < 0:
                 labels[-1 - owner] = value
             else:
                 values[owner] = value
         if at < len(text):
-            label, pairs, at = _line(text, at, name)
+            label, pairs, at = _line(text, at, name, before)
             labels[row] = label
             for index, value in pairs:
                 indices[k], values[k] = index, value
@@ -93,14 +99,14 @@ def parse(text: bytes, name: str) -> Parsed:
     return Parsed(labels[:row], starts[: row + 1], indices[:k], values[:k])
 
 
-def _line(text: bytes, at: int, name: str) -> tuple[float, list[tuple[int, float]], int]:
+def _line(text: bytes, at: int, name: str, before: int) -> tuple[float, list[tuple[int, float]], int]:
     """One line, read with Python's own `int` and `float`, and where the next one begins."""
     end = text.find(b"\n", at)
     end = len(text) if end < 0 else end
     label, *fields = text[at:end].split(b"#")[0].split()
     target = _number(label)
     if target is None:
-        raise _refused(text, at, name, f"the label {quoted(label.decode('utf-8', 'replace'))} is no number")
+        raise _refused(text, at, name, f"the label {quoted(label.decode('utf-8', 'replace'))} is no number", before)
     if fields and fields[0].startswith(b"qid") and b":" in fields[0]:
         fields = fields[1:]
     pairs: list[tuple[int, float]] = []
@@ -113,12 +119,12 @@ def _line(text: bytes, at: int, name: str) -> tuple[float, list[tuple[int, float
         except ValueError:
             index = None
         if not colon or index is None or value is None:
-            raise _refused(text, at, name, f"{shown} is no pair of an index and a number, such as 3:0.5")
+            raise _refused(text, at, name, f"{shown} is no pair of an index and a number, such as 3:0.5", before)
         if not 0 <= index <= LARGEST:
-            raise _refused(text, at, name, f"the index {index} is {'below 0' if index < 0 else 'too large'}")
+            raise _refused(text, at, name, f"the index {index} is {'below 0' if index < 0 else 'too large'}", before)
         if pairs and index <= pairs[-1][0]:
             what = "occurs twice" if index == pairs[-1][0] else f"comes after {pairs[-1][0]}"
-            raise _refused(text, at, name, f"the index {index} {what}, and the indices of a row must rise")
+            raise _refused(text, at, name, f"the index {index} {what}, and the indices of a row must rise", before)
         pairs.append((index, value))
     return target, pairs, end + 1
 
@@ -130,15 +136,17 @@ def _number(field: bytes) -> float | None:
         return None
 
 
-def _refused(text: bytes, at: int, name: str, why: str) -> InputError:
-    return InputError(f"line {text.count(LINE.to_bytes(), 0, at) + 1} of {name}: {why}; correct or delete the line.")
+def _refused(text: bytes, at: int, name: str, why: str, before: int) -> InputError:
+    return InputError(
+        f"line {before + text.count(LINE.to_bytes(), 0, at) + 1} of {name}: {why}; correct or delete the line."
+    )
 
 
-def _line_of(text: bytes, row: int, name: str) -> str:
+def _line_of(text: bytes, row: int, name: str, before: int = 0) -> str:
     """Where a row stands; counted only when asked, as only errors ask."""
     seen = -1
     for number, line in enumerate(text.split(b"\n"), start=1):
         seen += bool(line.split(b"#")[0].split())
         if seen == row:
-            return f"line {number} of {name}"
+            return f"line {before + number} of {name}"
     return f"row {row} of {name}"

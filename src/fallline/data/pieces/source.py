@@ -6,11 +6,13 @@ from typing import Any, Protocol
 
 from fallline.data.columnar import ARROW, NPY, PARQUET, STREAM, ZIP, is_partitioned
 from fallline.data.pieces.columnar import ArrowPieces, ParquetPieces
-from fallline.data.pieces.text import TextPieces, is_libsvm_file
+from fallline.data.pieces.libsvm import LibsvmPieces, is_libsvm_file
+from fallline.data.pieces.text import TextPieces
 from fallline.data.source import start_of
 from fallline.data.table import Table
 from fallline.errors import InputError
 
+LIBSVM = "LIBSVM text"
 SHARE = 24  # a piece, decoded and encoded, is held some ten times over while it is worked on
 
 
@@ -30,16 +32,15 @@ def whole_only(
     *,
     header: bool | None = None,
     delimiter: str | None = None,
-    encoding: str | None = None,
     quote: str | None = None,
 ) -> str:
-    """What a file is that is not read in pieces, such as "LIBSVM text"; "" of any other. The options are `pieces_of`'s."""
+    """What a file is that is not fitted in pieces, such as "LIBSVM text"; "" of any other. The options are `pieces_of`'s."""
     start = b"" if path.is_dir() else start_of(path)
     if start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz"):
         return "NumPy data"
     typed = path.is_dir() or start.startswith((PARQUET, ARROW, STREAM))
     plain = (header, delimiter, quote) == (None, None, None)
-    return "LIBSVM text" if plain and not typed and is_libsvm_file(path, encoding) else ""
+    return LIBSVM if plain and not typed and is_libsvm_file(path) else ""
 
 
 def pieces_of(
@@ -52,8 +53,11 @@ def pieces_of(
     quote: str | None = None,
     missing: Sequence[str] = (),
     names: Sequence[str] = (),
+    sparse: bool = False,
 ) -> Any:
     """The pieces of a file, each a small part of `memory` (bytes); the rest is as in source.read_path.
+
+    sparse: whether sparse pieces will do, which LIBSVM text is read in.
 
     Raises WholeOnlyError for what is not read in pieces.
     """
@@ -63,7 +67,9 @@ def pieces_of(
         return ParquetPieces(path, room)
     if start.startswith((ARROW, STREAM)):
         return ArrowPieces(path, room)
-    if kind := whole_only(path, header=header, delimiter=delimiter, encoding=encoding, quote=quote):
+    if kind := whole_only(path, header=header, delimiter=delimiter, quote=quote):
+        if sparse and kind == LIBSVM:
+            return LibsvmPieces(path, room)
         raise WholeOnlyError(
             f"{path.name} is {kind}, which is not read in pieces: leave --memory out, or write it as Parquet if it is of few "
             "columns."

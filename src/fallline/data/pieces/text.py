@@ -7,13 +7,11 @@ from typing import Any
 
 from fallline.data.content import blocks_of
 from fallline.data.layout import Layout
-from fallline.data.libsvm import is_libsvm
 from fallline.data.read import first_part, next_part
 from fallline.data.table import Table
 from fallline.errors import InputError
 
 LEAST, MOST = 1 << 16, 1 << 23  # bytes of a block
-SAMPLE = 1 << 20  # bytes from which the layout is guessed
 LONGEST = 1 << 26  # bytes of a record
 
 
@@ -39,11 +37,6 @@ class TextPieces:
             lines += text.count(b"\n")
         if first is None:
             raise InputError(f"{self.path.name} is empty: give a file with a line for each row.")
-
-
-def is_libsvm_file(path: Path, encoding: str | None = None) -> bool:
-    """Whether the file begins as LIBSVM text does."""
-    return is_libsvm(next(records_in(blocks_of(path, SAMPLE, encoding), [Layout("", "")]), b""))
 
 
 def records_in(blocks: Iterator[bytes], layout: list[Layout]) -> Iterator[bytes]:
