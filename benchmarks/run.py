@@ -40,6 +40,7 @@ PARTS = {
     "forecast": "Forecasts held to runs",
     "plans": "Plans of a forecast held to the best",
     "memory": "Memory",
+    "streaming": "Larger than memory",
     "solver": "The automatic solver",
     "classical": "The classical example",
     "imports": "Import",

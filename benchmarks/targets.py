@@ -26,7 +26,10 @@ MISSING = (  # rows of the issue, and the part that is to answer them
         "scales",
     ),
 )
-WHY: dict[str, str] = {}
+WHY: dict[str, str] = {
+    "first epoch from Parquet": "the file is decoded twice, once for means and levels and once for the cache, and each column of "
+    "each small piece is looked at in Python; later epochs read the cache.",
+}
 """By the beginning of `what`: why a figure is not reached, in words. Write it when a measurement on a quiet machine says so."""
 
 

@@ -3,9 +3,8 @@
 The same values make the same column, whether they came as text in a file, as an array or in a frame.
 """
 
-import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -32,6 +31,8 @@ WRITTEN = (
     pa.types.is_time,
     pa.types.is_timestamp,
 )
+NAN = pa.Array.from_buffers(pa.float64(), 1, [None, pa.py_buffer(np.full(1, np.nan))])[0]  # see _texts
+GONE = pa.Array.from_buffers(pa.int64(), 1, [None, pa.py_buffer(np.full(1, -1, np.int64))])[0]
 TRUTH = {"true": 1.0, "false": 0.0}
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|infinity|nan)$"
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -124,13 +125,20 @@ def _floats(values: Any) -> FloatArray:
     if (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)) and not values.null_count:
         return _numpy(values).astype(np.float64, copy=False)
     floats = values.cast(pa.float64(), safe=False)
-    return _numpy(pc.fill_null(floats, math.nan) if floats.null_count else floats)
+    return _numpy(pc.fill_null(floats, NAN) if floats.null_count else floats)
 
 
 def _numpy(values: Any) -> NDArray[Any]:
     """Numbers without nulls as they lie there. Arrow's own `to_numpy` imports pandas, which takes 30 MB."""
     made: NDArray[Any] = np.from_dlpack(values)
     return made
+
+
+def _texts(words: Iterable[str]) -> Any:
+    """Texts as an array, without pandas: Arrow imports it (30 MB) to look at what is Python's."""
+    coded = [word.encode() for word in words]
+    ends = np.cumsum([0, *map(len, coded)], dtype=np.int64)
+    return pa.LargeStringArray.from_buffers(len(coded), pa.py_buffer(ends), pa.py_buffer(b"".join(coded)))
 
 
 def _truths(values: Any) -> NDArray[np.bool_]:
@@ -142,7 +150,7 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
     encoded = values.cast(pa.large_string()).dictionary_encode().unify_dictionaries().combine_chunks()
     codes = _codes(encoded)
     words = pc.utf8_trim_whitespace(encoded.dictionary)
-    gone = pc.is_in(words, value_set=pa.array(["", *missing], pa.large_string()))
+    gone = pc.is_in(words, value_set=_texts(["", *missing]))
     numeric = pc.match_substring_regex(words, NUMBER)
     word = pc.invert(pc.or_(gone, numeric))  # neither missing nor a number
     if levels or pc.any(word).as_py():
@@ -155,7 +163,7 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
         if otherwise:
             refuse_strays(made, place, otherwise)
         return made
-    present = pc.if_else(gone, pa.scalar(None, pa.large_string()), words)
+    present = pc.if_else(gone, pa.nulls(1, pa.large_string())[0], words)
     floats = np.append(_floats(present), np.nan)  # code -1, a null, is the last
     return Numbers(name, floats[codes])
 
@@ -169,7 +177,7 @@ def _categories(name: str, values: Any, missing: Collection[str]) -> Text:
 
 def _codes(encoded: Any) -> NDArray[np.int64]:
     indices = encoded.indices.cast(pa.int64())
-    codes: NDArray[np.int64] = _numpy(pc.fill_null(indices, -1))
+    codes: NDArray[np.int64] = _numpy(pc.fill_null(indices, GONE))
     return codes
 
 
@@ -230,7 +238,7 @@ def first_word(made: Text) -> tuple[str, int]:
 
 def slip_in(levels: Sequence[str], counts: NDArray[np.int64]) -> Slip | None:
     """What is a slip among the levels of a column, each on so many rows; None of one that is text."""
-    numeric = _truths(pc.match_substring_regex(pa.array(levels, pa.large_string()), NUMBER))
+    numeric = _truths(pc.match_substring_regex(_texts(levels), NUMBER))
     words = tuple(level for level, number in zip(levels, numeric, strict=True) if not number)
     present, strays = int(counts.sum()), int(counts[~numeric].sum())
     if strays < STRAY_SHARE * present or (strays == 1 and present > STRAY_ROWS):
