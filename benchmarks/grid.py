@@ -3,7 +3,7 @@
     python benchmarks/grid.py [--quick] [table …]
 
 The grid walks fallline's own compiled descent on a standardised copy, its rows shuffled each pass, as a good engineer would; its
-optimum is that copy's. The default has the raw table and nothing set. Looks are every twentieth of a pass, and cost neither
+optimum is that copy's. The default has the raw table and nothing set. Looks are every tenth of a pass, and cost neither
 side anything: of the default's passes the one that measures the loss within 1 % is not counted. Beside the visits stand the
 seconds until then, the trials of the other 59 settings not counted, and how far quick mode is after one pass.
 """
@@ -33,7 +33,7 @@ RULES = {
 BATCHES = (1, 32, 256)
 TARGET, MARGIN = 1e-2, 1.05
 PASSES = 50  # at most
-LOOKS = 20  # a pass
+LOOKS = 10  # a pass
 LARGEST = 3e7  # numbers of a table: looking at more takes minutes
 SETS = (
     "breast cancer", "wine", "digits", "diabetes", "California", "red wine", "white wine", "abalone", "adult", "titanic",

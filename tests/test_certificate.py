@@ -77,6 +77,15 @@ def test_a_wide_sparse_model_has_a_bound():
     assert true - SEEN <= run.trace.about["bound"] <= LOOSE * true + 1e-9
 
 
+def test_the_gap_of_dual_ascent_is_a_bound_for_losses_with_corners():
+    rng = np.random.default_rng(0)
+    X = sp.random_array((400, 2000), density=0.01, rng=rng, format="csr")
+    y = np.where(X[:, :200].sum(axis=1) + 0.1 * rng.normal(size=400) > 0, 1.0, -1.0)
+    run = solve(Linear(X, y, Hinge(), L2(1e-2)), certify=True)
+    assert run.trace.about["solver"] == "dual coordinate ascent"
+    assert run.trace.about["bound"] <= run.trace.last("excess")
+
+
 def test_where_nothing_else_is_proven_the_loss_itself_is_a_bound():
     X, z = table()
     apart = Linear(X, np.where(z > 0, 1.0, -1.0), LogLoss())  # no optimum: the infimum is 0

@@ -13,6 +13,7 @@ from fallline.objectives import Function, Linear, SoftmaxRegression
 from fallline.penalties import L1, L2, PENALTIES, ElasticNet, NoPenalty
 from fallline.samplers import Batch, Shuffled
 from fallline.schedules import Constant
+from fallline.solver import quick, solve
 from fallline.steps import STEPS, Adam, Momentum, Plain
 from fallline.stops import Updates
 from oracle import ALL_LOSSES, Problem, csr32, csr64, dense32, dense64
@@ -277,6 +278,16 @@ REFUSED = {
     "a negative class": (lambda: SoftmaxRegression(X3, [0, 1, -1]), r"y in row 2 is -1"),
     "a class too many": (lambda: SoftmaxRegression(X3, [0, 3, 1], 3), r"y in row 1 is 3: .*from 0 to 2"),
     "NaN among classes": (lambda: SoftmaxRegression(X3, [0, np.nan, 1]), r"y in row 1 is nan"),
+    "a number of classes that is none": (lambda: SoftmaxRegression(X3, [0, 1, 2], L2()), r"classes is L2\("),
+    "a penalty for a loss": (lambda: Linear(X3, Y3, L2()), r"loss is L2\("),
+    "a class of losses": (lambda: Linear(X3, Y3, Poisson), r"loss is <class"),
+    "a penalty that rewards": (lambda: Linear(X3, Y3, penalty=L1(-1.0)), r"L1\(alpha=-1.0\): alpha"),
+    "a penalty of NaN": (lambda: Linear(X3, Y3, penalty=L2(np.nan)), r"alpha must be"),
+    "a mixture beyond its parts": (lambda: Linear(X3, Y3, penalty=ElasticNet(1e-3, 2.0)), r"l1_ratio must be"),
+    "no penalty at all": (lambda: Linear(X3, Y3, penalty=0.1), r"penalty is 0\.1"),
+    "a tolerance below zero": (lambda: solve(Linear(X3, Y3), -1.0), r"tol is -1\.0"),
+    "a seed that is no number": (lambda: solve(Linear(X3, Y3), seed="x"), r"seed is 'x'"),
+    "passes below zero": (lambda: quick(Linear(X3, Y3), -1), r"passes is -1"),
     "offset without classes": (lambda: SoftmaxRegression(X3, [0, 1, 2], offset=[1, 2, 3]), r"offset has shape \(3,\)"),
     "NaN in a class's offset": (
         lambda: SoftmaxRegression(X3, [0, 1, 2], offset=[[0, 0, 0], [0, np.nan, 0], [0, 0, 0]]),

@@ -1,5 +1,6 @@
 """Quick: close to the optimum after one pass over raw columns, one walk however the rows are cut, and where it is not close."""
 
+import gzip
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fallline.data import load
 from fallline.descent import State, descend
 from fallline.errors import InputError
 from fallline.executors import Quick
-from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Hinge, LogLoss, SquaredError
+from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, Hinge, LogLoss, Poisson, SquaredError
 from fallline.objectives import Function, Linear, SoftmaxRegression
 from fallline.objectives.floor import floor_of
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
@@ -175,6 +176,37 @@ def real(name: str, **options: Any) -> Linear:
 @pytest.mark.parametrize("name", ["large/elec.csv.gz", "classification/adult-train.csv.gz"])
 def test_real_tables_shuffled_are_within_a_percent_after_one_pass(name):
     objective = real(name)
+    assert excess(objective, quick(objective)) < CLOSE
+
+
+def test_raw_images_with_columns_that_few_have_are_not_run_away_from():
+    folder = SHARED / "images" / "mnist"
+    images, labels = folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte.gz"
+    if not images.is_file():
+        pytest.skip("images/mnist is not in ../shared/data")
+    n = 5000
+    with gzip.open(images) as file:
+        X = np.frombuffer(file.read(16 + 784 * n)[16:], np.uint8).reshape(n, 784).astype(np.float32)
+    with gzip.open(labels) as file:
+        y = np.frombuffer(file.read(8 + n)[8:], np.uint8)
+    for penalty in (L2(1.0 / n), NoPenalty()):
+        run = quick(SoftmaxRegression(X, y, 10, penalty))
+        assert run.trace.last("loss") < 0.5 * np.log(10.0)
+
+
+def test_a_count_where_almost_none_is_expected_does_not_throw_the_walk_off():
+    path = SHARED / "counts" / "dataCar.csv.gz"
+    if not path.is_file():
+        pytest.skip("counts/dataCar.csv.gz is not in ../shared/data")
+    data = load(
+        str(path),
+        "numclaims",
+        task="regression",
+        drop=("rownames", "X_OBSTAT_", "clm", "claimcst0", "exposure"),
+        standardise=False,
+        standardise_target=False,
+    )
+    objective = Linear(data.X, data.y, Poisson(), L2(1.0 / len(data.y)))
     assert excess(objective, quick(objective)) < CLOSE
 
 

@@ -7,9 +7,10 @@ import scipy.sparse as sp
 from fallline.errors import InputError
 from fallline.losses import Hinge, LogLoss, Poisson, SquaredError, SquaredHinge
 from fallline.objectives import Linear, SoftmaxRegression
-from fallline.penalties import L2, NoPenalty
+from fallline.penalties import L1, L2, NoPenalty
 from fallline.reference import optimum_of
 from fallline.solver import solve
+from fallline.stops import Updates
 from test_solve import SPREAD, WITHIN, share, table, targets
 
 
@@ -47,6 +48,14 @@ def test_more_columns_than_rows():
     X = rng.standard_normal((60, 150))
     objective = Linear(X, np.sign(X[:, 0] + 0.1), LogLoss(), L2(0.01))
     assert share(objective, solve(objective), optimum_of(objective).value) <= WITHIN
+
+
+def test_corners_and_few_coefficients_on_a_wide_table_are_walked_down():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 1600))
+    y = np.where(X[:, :5].sum(axis=1) > 0, 1.0, -1.0)
+    run = solve(Linear(X, y, Hinge(), L1(1e-2)), budget=Updates(20))
+    assert run.trace.last("loss") < 0.5 * run.trace["loss"][0]
 
 
 def test_separable_classes_without_a_penalty_are_named():

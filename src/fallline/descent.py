@@ -45,10 +45,11 @@ class Run(NamedTuple):
         """Where it ended, how close to the optimum if anybody knows, and why."""
         trace, about = self.trace, self.trace.about
         text = f"loss {trace.last('loss'):.6g} after {trace.last('visits') / trace.n:.3g} passes"
-        if "excess" in trace.columns:
-            text += f", about {trace.last('excess'):.2g} above the optimum"
-        if "bound" in about:
-            text += f" (proven: at most {about['bound']:.2g})"
+        excess, bound = trace.last("excess") if "excess" in trace.columns else np.inf, about.get("bound", np.inf)
+        if excess < bound:
+            text += f", about {excess:.2g} above the optimum"
+        if np.isfinite(bound):
+            text += f" (proven: at most {bound:.2g})"
         return f"{text}; {self.reason}"
 
 

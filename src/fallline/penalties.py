@@ -5,7 +5,10 @@ which joins the gradient; `prox(w, rate)` = argmin_u ½(u − w)² + rate·(its 
 Together they are alpha·(l1_ratio·|w| + (1 − l1_ratio)·½w²), scikit-learn's elastic net.
 """
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
+
+from fallline.errors import InputError
 
 
 class NoPenalty(NamedTuple):
@@ -70,3 +73,14 @@ class ElasticNet(NamedTuple):
 
 
 PENALTIES = {"none": NoPenalty, "l2": L2, "l1": L1, "elasticnet": ElasticNet}
+
+
+def refuse_penalty(penalty: Any) -> None:
+    """Raise InputError for what is no penalty, and for one that rewards size or mixes beyond its parts."""
+    if isinstance(penalty, type) or not all(hasattr(penalty, part) for part in ("cost", "pull", "prox")):
+        raise InputError(f"penalty is {penalty!r}, which is none: give one of fallline.penalties, such as L2(1e-4).")
+    alpha, ratio = getattr(penalty, "alpha", 0.0), getattr(penalty, "l1_ratio", 0.0)
+    if not (math.isfinite(alpha) and alpha >= 0.0):
+        raise InputError(f"{penalty}: alpha must be a finite number, zero or more.")
+    if not 0.0 <= ratio <= 1.0:
+        raise InputError(f"{penalty}: l1_ratio must be from 0, all squares, to 1, all absolute values.")

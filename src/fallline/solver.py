@@ -9,10 +9,11 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from fallline.descent import Run, descend
+from fallline.errors import InputError
 from fallline.executors import terms
 from fallline.executors.certificate import Bound, bound_of
 from fallline.executors.conditioning import conditioning
-from fallline.executors.dual_first import WAYS, DualFirst
+from fallline.executors.dual_first import WAYS, DualFirst, handed_over
 from fallline.executors.level import height_at_level
 from fallline.executors.newton import lasso_of
 from fallline.executors.preconditioned import PreconditionedLBFGS
@@ -81,6 +82,9 @@ def solve(
     copied. Raises InputError for an objective that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
+    if not (isinstance(tol, int | float | np.number) and 0.0 <= tol < math.inf):
+        raise InputError(f"tol is {tol!r}: it must be a share of the loss, zero or more, such as 1e-4.")
+    refuse_seed(seed)
     solver = solver_for(objective, seed, tol)
     with one_blas_thread():
         run = walked(
@@ -105,6 +109,9 @@ def quick(
     with, until `passes` in all. every: rows between two looks; 0: a pass. Keeps some ten arrays of the parameters' size.
     Raises InputError for an objective that is not a model of rows.
     """
+    if not (isinstance(passes, int | float | np.number) and 0.0 < passes < math.inf):
+        raise InputError(f"passes is {passes!r}: it must be a number above zero, such as 1.")
+    refuse_seed(seed)
     method = Quick()
     return descend(
         objective,
@@ -117,6 +124,12 @@ def quick(
         gauges=gauges,
         start=start,
     )
+
+
+def refuse_seed(seed: Any) -> None:
+    """Raise InputError for what no draw can begin with."""
+    if not (isinstance(seed, int | np.integer) and seed >= 0):
+        raise InputError(f"seed is {seed!r}: it must be a whole number, zero or more.")
 
 
 def walked(objective: Any, solver: Solver, stop: AnyOf, start: Any, gauges: Sequence[Any] = ()) -> Run:
@@ -141,6 +154,8 @@ def certified(objective: Any, solver: Solver, run: Run) -> Bound:
     """
     excess, height = float(run.trace.last("excess")), float(run.trace.last("loss"))
     best = bound_of(objective, run.w, _window(run))
+    if isinstance(solver.advance, DualFirst) and not handed_over(run.state):
+        best = min(best, Bound(excess, "duality"))  # what dual ascent says is its gap
     for share in FINER:
         if best.value <= CLOSE * excess:
             break

@@ -220,8 +220,8 @@ class Excess(NamedTuple):
         share = excess / max(scale, 1e-300)
         if share <= self.tol:
             return f"the estimated excess over the optimum, {share:.2g} of the loss, is at most {self.tol:g}"
-        lengths = trace.columns["length"][-STUCK:]
-        if len(lengths) == STUCK and not any(lengths):
+        lengths, windows = trace.columns["length"][-STUCK:], trace.columns.get("window", [])[-STUCK:]
+        if len(lengths) == STUCK and not any(lengths) and len(set(windows)) <= 1:  # a narrower window is another walk
             return f"no step descends any more in floating point; the estimated excess is {share:.2g} of the loss"
         return ""
 

@@ -15,6 +15,7 @@ from fallline.executors.truncated import Truncated
 from fallline.executors.working_set import WorkingSet
 from fallline.kernels.conjugates import DUALS
 from fallline.kernels.dual import CENTRE, GAP
+from fallline.objectives.coordinates import WIDEST
 from fallline.samplers import Shuffled
 
 Array = np.ndarray[Any, Any]
@@ -23,7 +24,11 @@ BLOCK = 64  # rows kept together while shuffling
 TIGHT = 4.0  # of the largest q: rows that pull the score about by more than that wait long for each other
 FALLS = 2.0  # times the gap must fall in PATIENCE passes
 PATIENCE = 1  # for smooth losses
-LONGER = 10  # for those with corners, whose gap falls by fits and starts, and whose other method is slow on wide tables
+LONGER, LONGEST = (
+    10,
+    100,
+)  # for those with corners, whose gap falls by fits and starts; and on wide tables, where the other
+# method has no matrix and is slow
 PASSES, MARK, SINCE = 0, 1, 2  # places in numbers: passes before the hand-over, −1 until then; a gap; passes since that
 ASCENT = "dual coordinate ascent"
 WAYS = {
@@ -80,7 +85,7 @@ class DualFirst(NamedTuple):
         """Walk one segment: a pass over the rows, or a step of `then` (see descent.by_hand)."""
         terms.own_average(average, "DualFirst")
         numbers, *memory = state.memory
-        if not handed_over(state) and numbers[SINCE] >= (PATIENCE if objective.loss.smooth() else LONGER):
+        if not handed_over(state) and numbers[SINCE] >= patience(objective):
             numbers, memory = np.array([state.segments, 0.0, 0.0]), list(self.then.start(objective, state.w))
             state = state._replace(memory=(numbers, *memory))
         inner = state._replace(memory=tuple(memory))
@@ -95,6 +100,13 @@ class DualFirst(NamedTuple):
         halved = gap * FALLS <= numbers[MARK]
         numbers = np.array([-1.0, gap if halved else numbers[MARK], 0.0 if halved else numbers[SINCE] + 1.0])
         return after._replace(memory=(numbers, *after.memory), t=state.t + 1), looks
+
+
+def patience(objective: Any) -> int:
+    """Passes that the gap has to halve in."""
+    if objective.loss.smooth():
+        return PATIENCE
+    return LONGER if objective.model.d <= WIDEST else LONGEST
 
 
 def at_level(objective: Any, inner: State) -> State:

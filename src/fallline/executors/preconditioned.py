@@ -13,6 +13,7 @@ from fallline.executors.level import level_of
 from fallline.executors.newton import Point, at, direction, root_at, search
 from fallline.executors.truncated import ENOUGH, conjugate, preconditioner
 from fallline.objectives.coordinates import Coordinates, plain, standard
+from fallline.objectives.floor import room_below
 from fallline.objectives.passes import height_at_zero
 from fallline.objectives.products import curvature_product, soothing
 from fallline.objectives.variants import in_single
@@ -137,6 +138,7 @@ class PreconditionedLBFGS(NamedTuple):
         else:
             p = -believed(point.g)
             excess = excess if excess > enough else math.inf  # too low to be said unasked
+        excess = min(excess, room_below(objective, point.height)) if math.isfinite(excess) else excess
         numbers = np.array([point.height, excess, found.length, visits, fine, lowest])
         kept = Memory(point.g, p, steps, turns, root, own.centre, own.spread, heights, numbers)
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]

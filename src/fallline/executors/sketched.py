@@ -11,8 +11,9 @@ from fallline.executors import terms
 from fallline.executors.level import level_of
 from fallline.executors.newton import Point, at, direction, least_squares_step, newton, root_at, search
 from fallline.kernels import passes as kernels
-from fallline.losses import POSITIVE, SquaredError
+from fallline.losses import SquaredError
 from fallline.objectives.coordinates import Coordinates, plain, standard
+from fallline.objectives.floor import room_below
 from fallline.objectives.passes import height_at_zero
 from fallline.objectives.products import curvature_product
 from fallline.objectives.variants import subset
@@ -126,8 +127,7 @@ class Sketched(NamedTuple):
         if unsure and excess <= NEAR * abs(point.height):
             excess /= still_bent(objective, point, way.p, root, own)
             visits += 2 * n
-        if type(objective.loss) not in POSITIVE.values():
-            excess = min(excess, point.height)  # no loss but theirs can be below zero
+        excess = min(excess, room_below(objective, point.height))
         numbers = np.array([point.height, excess, length, visits])
         kept = Memory(point.g, way.p, root, own.centre, own.spread, kurtosis, numbers)
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]

@@ -12,6 +12,7 @@ from fallline.executors.newton import Found, Point, at, lasso_of
 from fallline.executors.sketched import HEIGHT
 from fallline.losses import SquaredError
 from fallline.objectives.coordinates import WIDEST, Coordinates, plain, standard
+from fallline.objectives.floor import room_below
 from fallline.objectives.passes import height_at_zero
 from fallline.objectives.products import Product, curvature_product, soothing, stand_in, stand_in_diagonal
 from fallline.objectives.variants import subset
@@ -24,6 +25,7 @@ RIDGE = 1e-6  # of the mean curvature, added to the sketch's
 ITERATIONS = 250  # of conjugate gradients in one step
 ENOUGH = 0.1  # of what the step promises: once an iteration adds less, the step is taken
 EXACT = 1e-3  # the same for least squares, whose curvature will be the same after the step
+SOUND = 1e-12  # of a direction's squared length as the preconditioner sees it: a curvature below that is rounding
 SLOWEST = 0.9  # fall of the gains from one iteration to the next that is believed
 SUFFICIENT = 1e-4  # of what the slope promises (Armijo 1966)
 FLAT = 0.1
@@ -103,7 +105,8 @@ class Truncated(NamedTuple):
             root, sketched = preconditioner(objective, point.w, rows, own)
             visits += sketched
         way = downhill(objective, point, root, own)
-        numbers = np.array([point.height, way.promised, length, visits + n * way.passes])
+        promised = min(way.promised, room_below(objective, point.height))
+        numbers = np.array([point.height, promised, length, visits + n * way.passes])
         kept = Memory(point.g, way.p, root, own.centre, own.spread, numbers)
         return State(point.w, kept, point.w, state.t + 1, state.segments + 1), point.w[None]
 
@@ -144,10 +147,11 @@ def conjugate(times: Product, soothed: Product, g: Array, free: Array, enough: f
     p, r = np.zeros_like(g), -g
     z = soothed(r)
     s, size, promised, first = z, float(r @ z), 0.0, 0.0
+    reach = size  # the squared length of s as the preconditioner sees it
     for k in range(1, ITERATIONS + 1):
         bent = times(s) * free
         along = float(s @ bent)
-        if not along > 0.0 or not size > 0.0:
+        if not along > SOUND * reach or not size > 0.0:  # nothing bends along s, or rounding does
             return Way(p if k > 1 else z, promised or 0.5 * size, k + 1.0)
         share = size / along
         p, r = p + share * s, r - share * bent
@@ -158,6 +162,7 @@ def conjugate(times: Product, soothed: Product, g: Array, free: Array, enough: f
         z = soothed(r)
         size, before = float(r @ z), size
         s = z + size / before * s
+        reach = size + (size / before) ** 2 * reach  # z and the s before it are conjugate there
     fall = min((gain / first) ** (1.0 / max(k - 1, 1)), SLOWEST)
     return Way(p, promised + gain * fall / (1.0 - fall), k + 1.0)
 

@@ -13,6 +13,7 @@ from fallline.executors.newton import Point, at, lasso_of, search
 from fallline.executors.smoothness import squared_lengths
 from fallline.kernels.columns import lasso_columns
 from fallline.objectives.coordinates import Coordinates, plain, standard
+from fallline.objectives.floor import room_below
 from fallline.objectives.hessian import pull_slope, table_whole
 from fallline.objectives.passes import curvature_diagonal, height_at_zero
 from fallline.rows import CSR, Dense
@@ -86,6 +87,7 @@ class WorkingSet(NamedTuple):
             visits += 3.0 * n
         found = search(objective, point, p)
         p, promised = way(objective, found.point, own)
+        promised = min(promised, room_below(objective, found.point.height))
         numbers = np.array([found.point.height, promised, found.length, visits + n * (found.passes + 2.0)])
         kept = Memory(found.point.g, p, own.centre, own.spread, numbers)
         return State(found.point.w, kept, found.point.w, state.t + 1, state.segments + 1), found.point.w[None]

@@ -14,7 +14,7 @@ from fallline.kernels.bridge import compiled, stands_for
 from fallline.kernels.entries import full, number
 from fallline.kernels.forces import forces
 from fallline.kernels.sums import LinearModel
-from fallline.losses import Huber, LogLoss, ModifiedHuber
+from fallline.losses import POSITIVE, Huber, LogLoss, ModifiedHuber
 from fallline.methods import curvature, derivative, dot, prox, pull, push
 from fallline.rows import Dense
 
@@ -23,6 +23,7 @@ Array = np.ndarray[Any, Any]
 BATCH = 32  # rows a step: the bookkeeping of a step is then small beside its rows, and a pass still has many
 FADE = 3  # of the polynomial weights: a step k counts (k/now)³ times as much as the newest in averages (Shamir & Zhang 2013)
 REACH = 1e-3  # of the first Newton step: where the distance from the start is taken to begin
+SEEN = 1e-16  # of a chance: what is less is no different from zero beside one
 CONSTANT = (
     1e-10  # of a column's mean square: a variance below it is rounding, and the column no different from the intercept
 )
@@ -53,7 +54,8 @@ def bending(loss: Any, y: Any, z: Any) -> Any:
     """Curvature of a row's loss, as steps should take it.
 
     1 for losses made of lines, which have none to speak of. A row far on the wrong side of a classifier's loss has none
-    either, yet its slope is gone within |z| + 1: the chord's counts.
+    either, nor a count where almost none is expected, yet their slopes are gone within |z| + 1, or |z − log y| + 1: the
+    chord's counts.
     """
 
 
@@ -61,9 +63,17 @@ def bending(loss: Any, y: Any, z: Any) -> Any:
 def _bending(loss: Any, y: Any, z: Any) -> Any:
     if loss.instance_class in (LogLoss, ModifiedHuber):
         return lambda loss, y, z: max(curvature(loss, y, z), abs(derivative(loss, y, z)) / (1.0 + abs(z)))
+    if loss.instance_class in POSITIVE.values():
+        return _of_positive
     if loss.instance_class is Huber or not loss.instance_class.smooth(None):
         return lambda loss, y, z: 1.0
     return lambda loss, y, z: curvature(loss, y, z)
+
+
+def _of_positive(loss: Any, y: Any, z: Any) -> Any:
+    if not y > 0.0:
+        return curvature(loss, y, z)
+    return max(curvature(loss, y, z), abs(derivative(loss, y, z)) / (1.0 + abs(z - math.log(y))))
 
 
 def pulls(model: Any, i: Any, w: Any, z: Any) -> Any:
@@ -83,11 +93,15 @@ def _of_row(model: Any, i: Any, w: Any, z: Any) -> Any:
 
 def _of_classes(model: Any, i: Any, w: Any, z: Any) -> Any:
     forces(model, i, w, z)
-    total = 0.0
+    weight, total, own = model.weights[i], 0.0, 0.0
+    if not weight > 0.0:
+        return 0.0
     for k in range(model.classes):
-        chance = z[k] + model.weights[i] if k == model.y[i] else z[k]  # times the weight
-        total += chance * (model.weights[i] - chance)
-    return total / (model.weights[i] * model.classes) if model.weights[i] > 0.0 else 0.0
+        chance = z[k] / weight + (k == model.y[i])
+        total += chance * (1.0 - chance)
+        own = max(chance, SEEN) if k == model.y[i] else own
+    chord = 2.0 * (1.0 - own) / (1.0 - math.log(own))  # as in `bending`: the slopes of the row are gone within that
+    return weight * max(total, chord) / model.classes
 
 
 @compiled

@@ -10,7 +10,7 @@ from fallline.kernels import penalty as shrink
 from fallline.kernels.sums import LinearModel, mean_losses, mean_slope_of
 from fallline.losses import SquaredError
 from fallline.objectives.passes import curvatures, loss_and_gradient, losses_at
-from fallline.penalties import NoPenalty
+from fallline.penalties import NoPenalty, refuse_penalty
 from fallline.rows import table
 
 Array = np.ndarray[Any, Any]
@@ -29,6 +29,7 @@ class RowObjective:
     products = np.dtype(float)  # what a dense table is multiplied in, for several classes, if it is not longer itself
 
     def __init__(self, model: Any, penalty: Any, scores: int, size: int) -> None:
+        refuse_penalty(penalty)
         self.model, self.penalty = model, penalty
         self.scores = scores  # a row
         self.penalised = scores * model.d  # the first so many of w
@@ -108,6 +109,8 @@ class Linear(RowObjective):
         rows = table(X)
         n, d = rows.shape()
         self.loss = SquaredError() if loss is None else loss
+        if isinstance(self.loss, type) or not hasattr(self.loss, "accepts"):
+            raise InputError(f"loss is {self.loss!r}, which is none: give one of fallline.losses, such as LogLoss().")
         y = column(y, n, "y")
         refuse_targets(self.loss, y)
         o = np.zeros(n) if offset is None else column(offset, n, "offset")

@@ -117,7 +117,8 @@ def stand_in_diagonal(objective: Any, w: Array, coordinates: Coordinates) -> Arr
     else:
         own = np.full(coordinates.width, bends.mean())  # columns are standardised
     diagonal = np.tile(own, K) + coordinates.each(pull_slope(objective), 2)
-    return np.asarray(np.sqrt(np.maximum(diagonal, FAINT * diagonal.max() + TINY)))
+    largest = diagonal.max() or 1.0  # where no row bends at all, any length is as good
+    return np.asarray(np.sqrt(np.maximum(diagonal, FAINT * largest + TINY)))
 
 
 def soothing(root: Array, coordinates: Coordinates) -> Product:

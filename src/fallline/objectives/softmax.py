@@ -32,6 +32,8 @@ class SoftmaxRegression(RowObjective):
         offset: Any = None,
         intercept: bool = True,
     ) -> None:
+        if classes is not None and not (isinstance(classes, int | np.integer) and classes >= 1):
+            raise InputError(f"classes is {classes!r}: it must be a whole number, how many classes there are.")
         rows = table(X)
         n, d = rows.shape()
         numbers = column(y, n, "y")
