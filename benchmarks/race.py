@@ -22,8 +22,11 @@ FINEST = 1e-6  # where a search ends
 KEPT = 2  # settings that are not halved
 STALLED = 0.8  # an excess that fell by less over three budgets will not fall
 HOPELESS = 3.0  # times the seconds allowed: a setting that seems to take longer for its first fit is not tried
+TIGHTER = (
+    5.0  # times the seconds that a fit may take at the next tolerance: coordinate descent on long tables takes twenty
+)
 LARGE, SHARE = 3e6, 16  # numbers of a table whose tools are tried on a share of its rows first
-REPEATS, ENOUGH = 5, 4.0  # times that a fit is run again, and seconds after which twice must do
+REPEATS, ENOUGH = 5, 3.0  # times that a fit is run, and seconds after which it is not run again
 
 
 class Entrant:
@@ -61,7 +64,8 @@ class Entrant:
             self.fit(alive[0], budgets[0])  # warms: compiles, loads
         spent, seconds = 0.0, dict[str, float]()
         for k, budget in enumerate(budgets):
-            growth = max(1.0, budget / budgets[k - 1]) if k else 1.0
+            ratio = budget / budgets[k - 1] if k else 1.0
+            growth = ratio if ratio >= 1.0 else min(1.0 / ratio, TIGHTER)
             reached = []
             for setting in alive:
                 expected = seconds.get(str(setting), 0.0) * growth
@@ -116,10 +120,10 @@ def entrants(peers: Iterable[Peer], task: Task, standardise: bool) -> tuple[list
 
 
 def timed(chosen: list[tuple[Entrant, Point]], repeats: int = REPEATS) -> list[tuple[float, float, float]]:
-    """Median, least and most seconds of several fits each, run in turn so that a noisy moment strikes all."""
-    seconds: list[list[float]] = [[] for _ in chosen]
-    for turn in range(repeats):
+    """Median, least and most seconds of several fits, the search's and more in turn, so that a noisy moment strikes all."""
+    seconds = [[point.seconds] for _, point in chosen]
+    for _ in range(repeats - 1):
         for k, (entrant, point) in enumerate(chosen):
-            if turn < 2 or sum(seconds[k]) < ENOUGH:
+            if sum(seconds[k]) < ENOUGH:
                 seconds[k].append(entrant.fit(point.setting, point.budget).seconds)
     return [(median(found), min(found), max(found)) for found in seconds]
