@@ -209,9 +209,9 @@ def test_a_fit_has_the_same_bits_on_any_number_of_threads(monkeypatch):
     assert X.size > passes.WORTHWHILE
     seen, on_threads, made = set(), passes.on_threads, {}
 
-    def noted(cuts, piece, threads):
+    def noted(cuts, piece, threads, *disk):
         seen.add(min(threads or passes.available(), len(cuts) - 1))
-        on_threads(cuts, piece, threads)
+        on_threads(cuts, piece, threads, *disk)
 
     monkeypatch.setattr(passes, "on_threads", noted)
     for threads in (1, 2, 4):
