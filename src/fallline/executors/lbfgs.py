@@ -65,7 +65,9 @@ class LBFGS(NamedTuple):
             new, height, slope, looked = self.search(objective, w, height, g, direction, first)
             passes += looked
             moved, turned = new - w, slope - g
-            if float(moved @ turned) > np.finfo(float).eps * float(turned @ turned):  # else: no curvature to remember
+            if (
+                float(moved @ turned) > np.finfo(float).eps * float(turned @ turned) > 0.0
+            ):  # else no curvature to remember
                 steps, turns = np.vstack([steps[1:], moved]), np.vstack([turns[1:], turned])
                 many = min(many + 1, self.history)
             elif not moved.any():

@@ -112,7 +112,7 @@ class PreconditionedLBFGS(NamedTuple):
         found = search(objective if fine else in_single(objective), point, p)
         visits += n * found.passes
         moved, turned = found.point.w - point.w, found.point.g - point.g
-        if float(moved @ turned) > np.finfo(float).eps * float(turned @ turned):  # else: no curvature to remember
+        if float(moved @ turned) > np.finfo(float).eps * float(turned @ turned) > 0.0:  # else no curvature to remember
             most = min(HISTORY, max(FEW, REMEMBERED // len(moved))) - 1
             steps, turns = np.vstack([steps[-most:], moved]), np.vstack([turns[-most:], turned])
         if state.segments in REDRAWN:

@@ -83,7 +83,7 @@ def limits_of(objective: Any, w: Array) -> Limits:
     if objective.size > WIDEST:
         return Limits(_largest(objective, w), np.empty((0, 0)), np.empty(0), reach, borrowed, np.empty((0, 0)))
     values, vectors = np.linalg.eigh(hessian(objective, w))
-    chosen, shares = telling(objective, curvature)
+    chosen, shares = telling(objective, curvature, SAMPLE)
     scores = np.sqrt(curvature[chosen])[:, None] * (gathered_rows(objective, chosen) @ vectors)
     return Limits(values, scores, shares, reach, borrowed, vectors)
 
@@ -99,7 +99,7 @@ def _reach(objective: Any, curvature: Array) -> float:
     return float((pull * pull).sum() / max(pull.sum(), 1e-300))
 
 
-def telling(objective: Any, curvature: Array, sample: int = SAMPLE) -> tuple[Array, Array]:
+def telling(objective: Any, curvature: Array, sample: int) -> tuple[Array, Array]:
     """The rows that lie furthest out, for themselves, and a sample that stands for the rest; the share of all that each is."""
     n = objective.n
     if n <= sample + LONGEST:
