@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -71,20 +72,21 @@ def speeds(folder: Path, path: Path) -> dict[str, float]:
     found: dict[str, list[float]] = {name: [] for name in ("read", "cache", "epoch from the cache", "epoch in memory")}
     whole, plan = problem_of(path, "y", Charges()), Plan(step="plain", rate=0.01, amount=1.0)
     for _ in range(REPEATS + 1):  # the first compiles
-        found["read"].append(timed(lambda: pq.read_table(path)))
-        held = []
-        found["cache"].append(timed(lambda: held.append(problem_of(path, "y", Charges(), room=Room(cap, folder)))))  # noqa: B023
-        found["epoch from the cache"].append(plan.run(held[0].objective).trace.last("seconds"))
+        found["read"].append(timed(lambda: pq.read_table(path))[0])
+        seconds, cached = timed(lambda: problem_of(path, "y", Charges(), room=Room(cap, folder)))
+        found["cache"].append(seconds)
+        found["epoch from the cache"].append(plan.run(cached.objective).trace.last("seconds"))
         found["epoch in memory"].append(plan.run(whole.objective).trace.last("seconds"))
     least = {name: min(times[1:]) for name, times in found.items()}
     print(f"{path.stem:<16}" + "".join(f"{least[name]:>22.3f}" for name in found))
     return least
 
 
-def timed(what) -> float:
+def timed(what: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds, and what came of it."""
     begun = time.perf_counter()
-    what()
-    return time.perf_counter() - begun
+    made = what()
+    return time.perf_counter() - begun, made
 
 
 def main(quick: bool = False) -> dict[str, float]:

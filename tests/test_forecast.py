@@ -23,10 +23,11 @@ from fallline.steps import Momentum, Nesterov, Plain
 ROWS, COLUMNS = 400, 4
 STEPS = {"plain": Plain(), "momentum": Momentum(0.9), "nesterov": Nesterov(0.9)}
 LOSSES = {"squared_error": SquaredError(), "huber": Huber(), "log_loss": LogLoss(), "poisson": Poisson()}
+SQUARES, MILD = SquaredError(), L2(1e-2)
 NO_PLACE = 1e-8  # of the excess at the start: the phases' sums of thousands of roundings
 
 
-def objective(loss: Any = SquaredError(), penalty: Any = L2(1e-2), n: int = ROWS) -> Linear:  # noqa: B008 - values
+def objective(loss: Any = SQUARES, penalty: Any = MILD, n: int = ROWS) -> Linear:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, COLUMNS)) * [0.3, 0.5, 1.0, 1.5] + [0.0, 0.5, 0.0, 0.2]
     z = X @ [1.0, -1.0, 0.5, 0.2]

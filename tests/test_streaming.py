@@ -238,18 +238,20 @@ def sorted_by_class(tmp_path):
     return tmp_path / "t.parquet", "y"
 
 
+def shared(name):
+    if not (SHARED / name).is_file():
+        pytest.skip(f"needs {name} of the shared data sets, which are not here")
+    return SHARED / name
+
+
 def elec(tmp_path):
-    if not SHARED.exists():
-        pytest.skip("shared/data is not here")
-    table = pd.read_csv(SHARED / "large/elec.csv.gz")
+    table = pd.read_csv(shared("large/elec.csv.gz"))
     pq.write_table(pa.Table.from_pandas(pd.concat([table] * 2), preserve_index=False), tmp_path / "t.parquet")
     return tmp_path / "t.parquet", "class"
 
 
 def kdd(tmp_path):
-    if not SHARED.exists():
-        pytest.skip("shared/data is not here")
-    table = pd.read_csv(SHARED / "large/kddcup.data_10_percent.gz", header=None)[::8]
+    table = pd.read_csv(shared("large/kddcup.data_10_percent.gz"), header=None)[::8]
     table.columns = [f"c{k}" for k in range(42)]
     table["c41"] = table["c41"] == "normal."
     pq.write_table(pa.Table.from_pandas(table.sort_values("c41"), preserve_index=False), tmp_path / "t.parquet")

@@ -15,7 +15,7 @@ from fallline.executors.certificate import Bound, bound_of
 from fallline.executors.conditioning import conditioning
 from fallline.executors.dual_first import WAYS, DualFirst, handed_over
 from fallline.executors.level import height_at_level
-from fallline.executors.newton import lasso_of
+from fallline.executors.newton import AFFORDABLE, lasso_of
 from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.quick import Quick
 from fallline.executors.rounded import Rounded
@@ -35,7 +35,6 @@ from fallline.stops import AnyOf, Epochs, Excess, Separable, Updates
 Array = np.ndarray[Any, Any]
 
 NARROW = 300  # parameters up to which a matrix of curvature costs less than the passes that it saves
-AFFORDABLE = 5e9  # rows times squared parameters: an exact matrix costs that many multiplications, a tenth of a second
 SKETCHED = 200  # rows a parameter that a sketch has at most: the excess is then about 1/400 nat a fit
 FEWEST, FAIR, MOST = 5_000, 10_000, 20_000  # rows of a sketch: at least, at most if parameters are few, and at most
 LEAST = 40  # rows a parameter all the same

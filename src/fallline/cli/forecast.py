@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from fallline.cli.options import BUDGET, CHARGING, MOVING, READING, budget_of, options, reading_of
+from fallline.cli.progress import Progress
 from fallline.errors import InputError
 
 WALKING = [
@@ -42,6 +43,7 @@ def forecast(data: str, **settings: Any) -> None:
     from fallline.plan import Plan
     from fallline.problem import Charges, problem_of
 
+    progress = Progress(None, quiet=False)
     budget, amount = budget_of(settings)
     given = {name: value for name, value in settings.items() if value not in (None, ())}
     charges = Charges(**{name: given.pop(name) for name in Charges._fields if name in given})
@@ -54,8 +56,12 @@ def forecast(data: str, **settings: Any) -> None:
     problem = problem_of(data, target, charges, weights, **reading_of(given))
     table = problem.data
     plan |= {"budget": budget, "amount": amount}
-    ground = ground_of(problem.objective)
-    found = forecast_of(problem.objective, ground=ground, timed=True, names=table.columns, **plan)
+    try:
+        progress.say("finding the optimum and forecasting ...")
+        ground = ground_of(problem.objective)
+        found = forecast_of(problem.objective, ground=ground, timed=True, names=table.columns, **plan)
+    finally:
+        progress.end()
     click.echo(f"{table.source}: {problem.objective.n:,} rows, {len(table.columns):,} columns; {problem.text}\n")
     click.echo(f"{'updates':>12s}{'passes':>10s}{'loss':>12s}{'80 % of runs between':>26s}{'excess left':>14s}")
     low, high = found.band
@@ -67,7 +73,10 @@ def forecast(data: str, **settings: Any) -> None:
     click.echo()
     for sentence in found.sentences():
         click.echo(sentence)
+    progress.say("forecasting other plans and trying the best three ...")
     try:
-        click.echo(choose(problem.objective, ground).sentence())
+        chosen = choose(problem.objective, ground).sentence()
     except InputError as error:
-        click.echo(str(error))
+        chosen = str(error)
+    progress.end()
+    click.echo(chosen)

@@ -44,7 +44,7 @@ class Disk:
     def write(self, name: str, part: Array) -> None:
         """Add numbers to the end of an array. Raises OSError where the disk is full."""
         if name not in self.files:
-            self.files[name] = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - held as long as its rows are
+            self.files[name] = unnamed(self.folder)
             self.kinds[name] = part.dtype
         self.files[name].write(np.ascontiguousarray(part, self.kinds[name]).data)
 
@@ -90,6 +90,11 @@ class Disk:
         """Where each run of neighbouring rows begins and ends, in bytes of the file."""
         row, breaks = self.width * self.kinds["X"].itemsize, np.flatnonzero(np.diff(chosen) != 1)
         return chosen[np.append(0, breaks + 1)] * row, (chosen[np.append(breaks, -1)] + 1) * row
+
+
+def unnamed(folder: Path) -> Any:
+    """A new file of a folder that has no name there, open for as long as whoever asked for it uses its rows."""
+    return tempfile.TemporaryFile(dir=folder)
 
 
 def resident() -> int | None:

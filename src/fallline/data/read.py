@@ -40,18 +40,9 @@ NO_QUOTES = ("", "none")
 NOWHERE = "\x1f"  # the delimiter of a single column: it stands in no text
 
 
-def read(
-    text: bytes,
-    name: str,
-    *,
-    header: bool | None = None,
-    delimiter: str | None = None,
-    quote: str | None = None,
-    missing: tuple[str, ...] = (),
-    names: Sequence[str] = (),
-) -> Table:
+def read(text: bytes, name: str, **options: Any) -> Table:
     """The table that `first_part` finds in a whole text."""
-    return first_part(text, name, header=header, delimiter=delimiter, quote=quote, missing=missing, names=names)[0]
+    return first_part(text, name, **options)[0]
 
 
 def first_part(

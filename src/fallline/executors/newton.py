@@ -32,6 +32,7 @@ REFINEMENTS = 3  # each gains the digits that the condition leaves
 BLIND = 1e-13  # of the largest singular value of the root: what bends less is not seen in float64
 FAINT = 1e-5  # of the same, for what is not seen
 SHARED = 1e-10  # of the mean curvature: scores of all classes may rise together, and softmax does not bend at all
+AFFORDABLE = 5e9  # rows times squared parameters: an exact matrix costs that many multiplications, a tenth of a second
 FACTORED = 2e9  # rows times squared width: so much an orthogonal factorisation may cost
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from fallline.descent import State
 from fallline.executors import terms
+from fallline.executors.known import HEIGHT, known
 from fallline.executors.lbfgs import two_loops
 from fallline.executors.level import level_of
-from fallline.executors.newton import Point, at, direction, root_at, search
+from fallline.executors.newton import AFFORDABLE, Point, at, direction, root_at, search
 from fallline.executors.truncated import ENOUGH, conjugate, preconditioner
 from fallline.objectives.coordinates import Coordinates, plain, standard
 from fallline.objectives.floor import room_below
@@ -32,9 +33,8 @@ TELLING = 5  # steps, before which their falls tell little
 LOOSE = 3.0  # times `tol`: a first guess of the excess that low is looked into
 SPAN = 5  # steps whose fall is compared with that of as many before
 SLOWEST = 0.9  # the largest share of a fall that the next is believed to be
-AFFORDABLE = 5e9  # rows times squared parameters, up to which a step may be an exact Newton step
 PATIENT = 60  # steps, after which they are
-HEIGHT, FINE, LOWEST = 0, 4, 5  # places in numbers
+FINE, LOWEST = 4, 5  # places in numbers
 EVERYTHING = np.ones(1)  # is free to move
 
 
@@ -84,17 +84,13 @@ class PreconditionedLBFGS(NamedTuple):
 
     def readings(self, state: State) -> dict[str, float]:
         """What it knows at the state's point."""
-        height, excess, length, visits = state.memory[-1].tolist()[:FINE]
-        known = {} if math.isnan(height) else {"loss": height, "visits": visits}
-        return {**known, "excess": excess, "length": length}
+        return known(state.memory[-1])
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
     ) -> tuple[State, Array]:
         """Walk one segment: one step (see descent.by_hand)."""
-        terms.own_step(step, "PreconditionedLBFGS")
-        terms.own_rate(schedule, state, "PreconditionedLBFGS")
-        terms.own_average(average, "PreconditionedLBFGS")
+        terms.all_its_own("PreconditionedLBFGS", step, schedule, state, average)
         n, memory, visits = objective.n, Memory(*state.memory), 0.0
         steps, turns, root, fine = memory.steps, memory.turns, memory.root, memory.numbers[FINE] > 0.0
         own = plain(objective)._replace(centre=memory.centre, spread=memory.spread)

@@ -53,9 +53,7 @@ class Quick(NamedTuple):
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
     ) -> tuple[State, Array]:
         """Walk one segment (see descent.by_hand); a step of the segment is a row."""
-        terms.own_step(step, "Quick")
-        terms.own_rate(schedule, state, "Quick")
-        terms.own_average(average, "Quick")
+        terms.all_its_own("Quick", step, schedule, state, average)
         terms.one_row(segment, "Quick")
         memory, room, penalty = copied(state.memory), np.empty(objective.scores), penalty_of(objective)
         ends = looked_at(segment.length, every)

@@ -8,9 +8,10 @@ import numpy as np
 
 from fallline.descent import State
 from fallline.executors import terms
+from fallline.executors.known import HEIGHT, known
 from fallline.executors.level import level_of
 from fallline.executors.newton import Found, Point, at, direction, newton, root_at, search
-from fallline.executors.sketched import HEIGHT, PILOT_RIDGE
+from fallline.executors.sketched import PILOT_RIDGE
 from fallline.executors.truncated import downhill
 from fallline.executors.truncated import search as orthant
 from fallline.kernels import passes as kernels
@@ -71,17 +72,13 @@ class Rounded(NamedTuple):
 
     def readings(self, state: State) -> dict[str, float]:
         """What it knows at the best point."""
-        height, excess, length, visits, width = state.memory[-1].tolist()
-        known = {} if math.isnan(height) else {"loss": height, "visits": visits}
-        return {**known, "excess": excess, "length": length, "window": width}
+        return {**known(state.memory[-1]), "window": float(state.memory[-1][WIDTH])}
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
     ) -> tuple[State, Array]:
         """Walk one segment: one step (see descent.by_hand)."""
-        terms.own_step(step, "Rounded")
-        terms.own_rate(schedule, state, "Rounded")
-        terms.own_average(average, "Rounded")
+        terms.all_its_own("Rounded", step, schedule, state, average)
         n, memory = objective.n, Memory(*state.memory)
         w, width, visits = state.w, float(memory.numbers[WIDTH]), 0.0
         best, height = memory.best, float(memory.numbers[HEIGHT])

@@ -8,6 +8,7 @@ import scipy.linalg as la
 
 from fallline.descent import State
 from fallline.executors import terms
+from fallline.executors.known import HEIGHT, known
 from fallline.executors.level import level_of
 from fallline.executors.newton import Point, at, direction, least_squares_step, newton, root_at, search
 from fallline.kernels import passes as kernels
@@ -31,8 +32,6 @@ LIGHT = 10.0  # kurtosis up to which a sketch tells the curvature well enough to
 FAR = 8.0  # deviations: a row so far out in a heavy column is sketched for itself
 NEAR = 1e-2  # of the height: an estimate that low is looked into, where that costs less than the curvature did
 SOUND = 1e-12  # of the modelled curvature along a step: less in the gradients' difference is rounding
-
-HEIGHT = 0  # its place in numbers
 
 
 class Memory(NamedTuple):
@@ -81,17 +80,13 @@ class Sketched(NamedTuple):
 
     def readings(self, state: State) -> dict[str, float]:
         """What it knows at the state's point."""
-        height, excess, length, visits = state.memory[-1].tolist()
-        known = {} if math.isnan(height) else {"loss": height, "visits": visits}
-        return {**known, "excess": excess, "length": length}
+        return known(state.memory[-1])
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
     ) -> tuple[State, Array]:
         """Walk one segment: one step (see descent.by_hand)."""
-        terms.own_step(step, "Sketched")
-        terms.own_rate(schedule, state, "Sketched")
-        terms.own_average(average, "Sketched")
+        terms.all_its_own("Sketched", step, schedule, state, average)
         n, memory = objective.n, Memory(*state.memory)
         rows = segment.order[: max(len(segment.order) - n, 0)]
         fresh, exact = not len(memory.root), len(rows) == n

@@ -30,6 +30,13 @@ def own_average(average: Any, name: str) -> None:
         raise InputError(f"{name} chooses its answer itself and cannot take {kind}: give it average=Last().")
 
 
+def all_its_own(name: str, step: Any, schedule: Any, state: Any, average: Any) -> None:
+    """Step, rate and answer are the method's own."""
+    own_step(step, name)
+    own_rate(schedule, state, name)
+    own_average(average, name)
+
+
 def rows_of_a_model(objective: Any, name: str) -> None:
     """The objective is a mean over the rows of a table."""
     if not hasattr(objective, "model"):

@@ -7,9 +7,9 @@ import numpy as np
 
 from fallline.descent import State
 from fallline.executors import terms
+from fallline.executors.known import HEIGHT, known
 from fallline.executors.level import level_of
 from fallline.executors.newton import Found, Point, at, lasso_of
-from fallline.executors.sketched import HEIGHT
 from fallline.losses import SquaredError
 from fallline.objectives.coordinates import WIDEST, Coordinates, plain, standard
 from fallline.objectives.floor import room_below
@@ -74,17 +74,13 @@ class Truncated(NamedTuple):
 
     def readings(self, state: State) -> dict[str, float]:
         """What it knows at the state's point."""
-        height, excess, length, visits = state.memory[-1].tolist()
-        known = {} if math.isnan(height) else {"loss": height, "visits": visits}
-        return {**known, "excess": excess, "length": length}
+        return known(state.memory[-1])
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
     ) -> tuple[State, Array]:
         """Walk one segment: one step (see descent.by_hand)."""
-        terms.own_step(step, "Truncated")
-        terms.own_rate(schedule, state, "Truncated")
-        terms.own_average(average, "Truncated")
+        terms.all_its_own("Truncated", step, schedule, state, average)
         n, memory = objective.n, Memory(*state.memory)
         own = plain(objective)._replace(centre=memory.centre, spread=memory.spread)
         w, p, root, visits = state.w, memory.p, memory.root, 0.0

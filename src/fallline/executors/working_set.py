@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from fallline.descent import State
 from fallline.executors import terms
+from fallline.executors.known import HEIGHT, known
 from fallline.executors.level import level_of
 from fallline.executors.newton import Point, at, lasso_of, search
 from fallline.executors.smoothness import squared_lengths
@@ -25,7 +26,6 @@ FEWEST = 200  # coefficients in the set at least
 GROWTH = 2  # times those that are not zero
 ENOUGH = 0.05  # of what the step promises: once a sweep adds less, it is taken
 STRIP = 4096  # rows gathered at once
-HEIGHT = 0  # its place in numbers
 
 
 class Memory(NamedTuple):
@@ -64,17 +64,13 @@ class WorkingSet(NamedTuple):
 
     def readings(self, state: State) -> dict[str, float]:
         """What it knows at the state's point."""
-        height, excess, length, visits = state.memory[-1].tolist()
-        known = {} if math.isnan(height) else {"loss": height, "visits": visits}
-        return {**known, "excess": excess, "length": length}
+        return known(state.memory[-1])
 
     def __call__(
         self, objective: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
     ) -> tuple[State, Array]:
         """Walk one segment: one step (see descent.by_hand)."""
-        terms.own_step(step, "WorkingSet")
-        terms.own_rate(schedule, state, "WorkingSet")
-        terms.own_average(average, "WorkingSet")
+        terms.all_its_own("WorkingSet", step, schedule, state, average)
         n, memory, visits = objective.n, Memory(*state.memory), 0.0
         own = plain(objective)._replace(centre=memory.centre, spread=memory.spread)
         if memory.spread.any():

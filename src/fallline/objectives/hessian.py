@@ -37,12 +37,6 @@ def table_whole(objective: Any) -> Any:
     return rows.X
 
 
-def matrix_rows(objective: Any, first: int, last: int) -> Array:
-    """The same with the column of ones where there is an intercept."""
-    X = table_rows(objective, first, last)
-    return np.column_stack([X, np.ones(len(X))]) if objective.size > objective.scores * objective.model.d else X
-
-
 def hessian(objective: Any, w: Array) -> Array:
     """Second derivative of the loss and of the penalty's smooth share at w, (size, size)."""
     own = plain(objective)

@@ -13,7 +13,7 @@ import numpy as np
 
 from fallline.losses import Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
-from fallline.objectives.hessian import hessian, matrix_rows
+from fallline.objectives.hessian import hessian, table_rows
 from fallline.objectives.variants import subset, with_loss
 
 Array = np.ndarray[Any, Any]
@@ -109,6 +109,12 @@ def telling(objective: Any, curvature: Array, sample: int) -> tuple[Array, Array
     drawn = np.random.default_rng(0).choice(rest, sample, replace=False)
     shares = np.concatenate([np.full(sample, len(rest) / sample / n), np.full(LONGEST, 1.0 / n)])
     return np.concatenate([drawn, longest]), shares
+
+
+def matrix_rows(objective: Any, first: int, last: int) -> Array:
+    """Rows first … last as a dense matrix, with the column of ones where there is an intercept."""
+    X = table_rows(objective, first, last)
+    return np.column_stack([X, np.ones(len(X))]) if objective.size > objective.scores * objective.model.d else X
 
 
 def gathered_rows(objective: Any, chosen: Array) -> Array:
