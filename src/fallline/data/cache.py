@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 
 TICK = 0.002  # seconds between two looks at what is resident: reading it takes 1 % of that
 PAGE = mmap.PAGESIZE
+ADVISED = hasattr(mmap, "MADV_DONTNEED")  # whether the system takes advice on what is mapped; Windows does not
 
 
 class Disk:
@@ -34,7 +35,7 @@ class Disk:
         self.kinds: dict[str, Any] = {}
         self.maps: dict[str, mmap.mmap] = {}
         self.width = 1
-        if resident() is not None and hasattr(mmap, "MADV_DONTNEED"):
+        if ADVISED and resident() is not None:
             threading.Thread(target=_watch, args=(weakref.ref(self), most), daemon=True).start()
 
     def __del__(self) -> None:
@@ -70,6 +71,8 @@ class Disk:
 
     def ask_for(self, chosen: Array) -> None:
         """Have the system read those rows, neighbours together, while something else is done."""
+        if not ADVISED:
+            return
         starts, ends = self._runs(chosen)
         for first, last in zip((starts // PAGE * PAGE).tolist(), ends.tolist(), strict=True):
             self.maps["X"].madvise(mmap.MADV_WILLNEED, first, last - first)
@@ -78,12 +81,12 @@ class Disk:
         """Take the pages of rows first … last out of this process."""
         row = self.width * self.kinds["X"].itemsize
         begin, end = first * row // PAGE * PAGE, last * row // PAGE * PAGE
-        if end > begin:
+        if ADVISED and end > begin:
             self.maps["X"].madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
     def let_all_go(self) -> None:
         """Take the pages of all arrays out of it."""
-        for held in self.maps.values():
+        for held in self.maps.values() if ADVISED else ():
             held.madvise(mmap.MADV_DONTNEED)
 
     def _runs(self, chosen: Array) -> tuple[Array, Array]:
