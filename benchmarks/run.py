@@ -41,6 +41,7 @@ PARTS = {
     "plans": "Plans of a forecast held to the best",
     "memory": "Memory",
     "streaming": "Larger than memory",
+    "ordered": "Larger than memory, in order of time and class",
     "solver": "The automatic solver",
     "classical": "The classical example",
     "imports": "Import",

@@ -27,7 +27,7 @@ from pathlib import Path
 from fallline.fitting import Recipe, fit
 from fallline.plan import Plan
 plan = Plan() if sys.argv[4] == "auto" else Plan(step=sys.argv[4], amount=1.0)
-fit(Recipe(sys.argv[1], "y", memory=sys.argv[3], plan=plan), sys.argv[2], overwrite=True)
+fit(Recipe(sys.argv[1], sys.argv[5] or None, memory=sys.argv[3], plan=plan), sys.argv[2], overwrite=True)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
 """
 
@@ -53,12 +53,25 @@ def written(folder: Path, rows: int, form: str, ordered: bool = False) -> Path:
     return path
 
 
-def peaks(folder: Path, path: Path, steps: list[str]) -> Iterator[float]:
+def written_sparse(folder: Path, rows: int) -> Path:
+    """LIBSVM text of two classes: 30 entries a row of 10,000 features, some of which nearly every row has."""
+    path, chance = folder / "table.svm", np.random.default_rng(0)
+    w = chance.standard_normal(10_000)
+    with open(path, "w") as file:
+        for _ in range(rows):
+            columns = np.unique((10_000 * chance.random(30) ** 3).astype(int))
+            values = chance.random(len(columns)).round(4) + 0.5
+            label = "+1" if values @ w[columns] + 2 * chance.standard_normal() > 0 else "-1"
+            file.write(f"{label} {' '.join(f'{j + 1}:{v:.4f}' for j, v in zip(columns, values, strict=True))}\n")
+    return path
+
+
+def peaks(folder: Path, path: Path, steps: list[str], target: str = "y") -> Iterator[float]:
     """Peak resident MB beside a cap of a quarter of the file; of two runs the second: all is compiled."""
     size = path.stat().st_size / 1e6
     for step in steps:
         for _ in range(2):
-            command = [sys.executable, "-c", FIT, str(path), str(folder / "model"), f"{size / 4:.0f}MB", step]
+            command = [sys.executable, "-c", FIT, str(path), str(folder / "model"), f"{size / 4:.0f}MB", step, target]
             begun = time.perf_counter()
             peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1e6
             seconds = time.perf_counter() - begun
@@ -99,6 +112,7 @@ def main(quick: bool = False) -> dict[str, float]:
         beside = [
             *peaks(folder, parquet, ["auto", "plain"]),
             *peaks(folder, written(folder, rows // 6, "csv"), ["auto"]),
+            *peaks(folder, written_sparse(folder, rows // 2), ["auto", "plain"], ""),
         ]
         print(f"\n{rows:,} x {COLUMNS}, seconds of a mini-batch logistic fit, cap a quarter of the file")
         print(

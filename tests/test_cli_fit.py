@@ -451,3 +451,21 @@ def test_libsvm_text_of_several_pieces_is_predicted_to_the_bytes_of_one(tmp_path
     result = call("predict", tmp_path / "m", tmp_path / "n.svm")
     assert result.exit_code == 2
     assert "line 9001 of n.svm: the index 2 comes after 3" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["n.npy", "n.npz"])
+def test_arrays_of_numpy_of_several_pieces_are_predicted_to_the_bytes_of_one(name, tmp_path, monkeypatch):
+    chance = np.random.default_rng(4)
+    X = chance.normal(size=(9000, 3))
+    y = (X @ [1.0, -1.0, 0.5] > 0).astype(int)
+    np.savez(tmp_path / "t.npz", X=X[:500], y=y[:500])
+    fitted(tmp_path / "t.npz", "-o", tmp_path / "m", "--tol", "1e-3")
+    np.save(tmp_path / "n.npy", X)
+    np.savez_compressed(tmp_path / "n.npz", X=X, y=y)
+    whole = predicted(tmp_path / "m", tmp_path / name, "-o", tmp_path / "whole.csv").stderr
+    monkeypatch.setattr("fallline.model.MEMORY", 1 << 20)
+    assert len(list(Model.load(tmp_path / "m").pieces(tmp_path / name))) > 2
+    pieces = predicted(tmp_path / "m", tmp_path / name, "-o", tmp_path / "pieces.csv").stderr
+    assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert pieces == whole.replace("whole.csv", "pieces.csv")
+    assert ("of 9000 rows are right" in whole) == (name == "n.npz")

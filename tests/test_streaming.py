@@ -14,9 +14,11 @@ import pyarrow.feather as feather
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse as sp
 
 from fallline.averages import Last, PolyakRuppert
 from fallline.data import load
+from fallline.data.pieces import pieces_of
 from fallline.data.stream import stream
 from fallline.descent import by_hand, descend
 from fallline.errors import InputError
@@ -66,6 +68,8 @@ def written(form, folder):
         pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path, row_group_size=2500)
     elif form == "folder":
         pq.write_to_dataset(pa.Table.from_pandas(table, preserve_index=False), path, partition_cols=["rooms"])
+    elif form == "npz":
+        np.savez_compressed(path, **{name: text(table[name]) for name in table})
     elif form == "feather":
         feather.write_feather(table, path)
     else:
@@ -75,7 +79,11 @@ def written(form, folder):
     return path
 
 
-@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet", "folder", "feather", "arrows"])
+def text(column):
+    return column.to_numpy(str) if column.dtype == object or column.dtype == "str" else column.to_numpy()
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet", "folder", "feather", "arrows", "npz"])
 def test_a_file_read_in_pieces_is_encoded_as_the_same_table_in_memory(form, tmp_path):
     path = written(form, tmp_path)
     whole, pieces = load(path, "sold"), stream(path, "sold", memory=SMALL, folder=tmp_path)
@@ -148,16 +156,43 @@ def test_a_nan_far_down_a_parquet_target_is_named_with_its_row(tmp_path):
 
 
 def test_what_cannot_be_read_in_pieces_says_what_to_do(tmp_path):
-    np.savez(tmp_path / "t.npz", X=np.ones((9, 2)), y=np.arange(9))
-    with pytest.raises(InputError, match="leave --memory out, or write it as Parquet"):
+    np.savez(tmp_path / "t.npz", X=np.asfortranarray(np.ones((9, 2))), y=np.arange(9))
+    with pytest.raises(
+        InputError, match="an array in Fortran's order, which is not read in pieces: leave --memory out"
+    ):
         stream(tmp_path / "t.npz", memory=SMALL, folder=tmp_path)
-    (tmp_path / "t.libsvm").write_text("1 1:0.5 2:1\n0 1:0.25\n" * 9)
-    with pytest.raises(InputError, match="leave --memory out, or write it as Parquet"):
-        stream(tmp_path / "t.libsvm", memory=SMALL, folder=tmp_path)
+    sp.save_npz(tmp_path / "t.npz", sp.eye_array(9, format="csr"))
+    with pytest.raises(InputError, match="a sparse matrix of SciPy's, which is not read in pieces: leave --memory out"):
+        stream(tmp_path / "t.npz", memory=SMALL, folder=tmp_path)
     with pytest.raises(InputError, match='--memory "much" is no amount'):
         Recipe("t.csv", memory="much")
     with pytest.raises(InputError, match="too little to work with"):
         Recipe("t.csv", memory="10KB")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_arrays_of_numpy_are_read_some_rows_at_a_time(packed, tmp_path):
+    chance = np.random.default_rng(2)
+    X, y = chance.normal(size=(N, 5)).astype(np.float32), chance.integers(0, 2, N)
+    (np.savez_compressed if packed else np.savez)(tmp_path / "t.npz", X=X, y=y)
+    np.save(tmp_path / "t.npy", np.column_stack([X, y]))
+    for name in ("t.npz", "t.npy"):
+        whole, pieces = (
+            load(tmp_path / name),
+            stream(tmp_path / name, memory=SMALL, folder=tmp_path),
+        )
+        assert (pieces.columns, pieces.target) == (whole.columns, whole.target)
+        assert np.array_equal(pieces.y, whole.y)
+        np.testing.assert_allclose(pieces.X, whole.X, rtol=0, atol=1e-12)
+        assert pieces.notes[:-1] == whole.notes
+        assert len(list(pieces_of(tmp_path / name, SMALL))) > 1
+
+
+def test_a_file_of_numpy_that_lost_its_end_is_refused(tmp_path):
+    np.save(tmp_path / "t.npy", np.random.default_rng(0).normal(size=(N, 3)))
+    (tmp_path / "t.npy").write_bytes((tmp_path / "t.npy").read_bytes()[:-20_000])
+    with pytest.raises(InputError, match=r"t.npy cannot be read as NumPy data .its end is missing"):
+        stream(tmp_path / "t.npy", memory=SMALL, folder=tmp_path)
 
 
 # --- the order of rows, and the walk ---
@@ -192,6 +227,9 @@ class Table:
 
     def ask_for(self, chosen):
         self.asked += len(chosen)
+
+    def room(self, rows):
+        return np.empty((rows, self.width))
 
     def let_go(self, first, last):
         pass
@@ -302,6 +340,14 @@ def test_a_fit_that_was_stopped_goes_on_to_the_same_bits(name, tmp_path):
     assert (tmp_path / "m" / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
 
 
+def test_a_system_that_takes_no_advice_on_mapped_files_fits_to_the_same_bits(tmp_path, monkeypatch):
+    recipe = Recipe(str(written("csv", tmp_path)), "sold", plan=PLANS["walk"], memory="4.2MB")
+    fit(recipe, tmp_path / "m")
+    monkeypatch.setattr("fallline.data.cache.ADVISED", False)
+    fit(recipe, tmp_path / "n")
+    assert (tmp_path / "m" / FILE).read_bytes() == (tmp_path / "n" / FILE).read_bytes()
+
+
 def test_a_fit_is_not_gone_on_with_under_another_cap(tmp_path):
     recipe = Recipe(str(written("csv", tmp_path)), "sold", plan=PLANS["walk"], memory="4.2MB")
     fit(recipe, tmp_path / "m", hooks=Hooks(asked=lambda: "SIGINT"))
@@ -311,7 +357,7 @@ def test_a_fit_is_not_gone_on_with_under_another_cap(tmp_path):
         go_on(tmp_path / "m")
 
 
-@pytest.mark.parametrize("form", ["csv", "parquet", "folder"])
+@pytest.mark.parametrize("form", ["csv", "parquet", "folder", "npz"])
 def test_a_file_that_will_not_fit_is_read_in_pieces_and_said_so(form, tmp_path, monkeypatch):
     monkeypatch.setattr("fallline.data.room.free_memory", lambda: 100_000)
     said = []
@@ -326,18 +372,16 @@ def test_a_file_that_will_not_fit_is_read_in_pieces_and_said_so(form, tmp_path, 
     assert fit(Recipe(str(path), "sold"), tmp_path / "n").problem.data.held is None
 
 
-@pytest.mark.parametrize(("name", "kind"), [("t.svm", "LIBSVM text"), ("t.npz", "NumPy data")])
-def test_a_file_that_may_not_fit_and_is_not_read_in_pieces_is_fitted_in_memory_and_said_so(
-    name, kind, tmp_path, monkeypatch
-):
-    y = np.arange(300) % 7 * 1.5
-    np.savez(tmp_path / "t.npz", x=np.arange(300) % 5, y=y)
-    (tmp_path / "t.svm").write_text("".join(f"{value} 1:{k % 5} 2:1\n" for k, value in enumerate(y)))
+def test_a_file_that_may_not_fit_and_is_not_read_in_pieces_is_fitted_in_memory_and_said_so(tmp_path, monkeypatch):
+    sp.save_npz(tmp_path / "t.npz", sp.csr_array(np.column_stack([np.arange(300) % 5, np.arange(300) % 7 * 1.5])))
     monkeypatch.setattr("fallline.data.room.free_memory", lambda: 500)
     said = []
-    made = fit(Recipe(str(tmp_path / name)), tmp_path / "m", hooks=Hooks(warn=said.append))
+    made = fit(Recipe(str(tmp_path / "t.npz")), tmp_path / "m", hooks=Hooks(warn=said.append))
     assert len(said) == 1
-    assert f"{name} may not fit into the memory that is free, and {kind} is not read in pieces" in said[0]
+    assert (
+        "t.npz may not fit into the memory that is free, and a sparse matrix of SciPy's is not read in pieces"
+        in said[0]
+    )
     assert made.model is not None
     assert Recipe.from_toml(tmp_path / "m/plan.toml").memory is None
 

@@ -125,8 +125,7 @@ class Model:
         """The same, piece by piece where it is a file of a kind that is read so; their rows follow each other."""
         if Path(path).exists():
             with suppress(WholeOnlyError):
-                sparse = isinstance(self.encoder, SparseEncoder)
-                return pieces_of(Path(path), MEMORY, sparse=sparse, **self._laid_out(layout))
+                return pieces_of(Path(path), MEMORY, **self._laid_out(layout))
         return [self.table(path, **layout)]
 
     def _laid_out(self, layout: dict[str, Any]) -> dict[str, Any]:

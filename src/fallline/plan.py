@@ -16,7 +16,7 @@ from fallline.losses import LOSSES, MULTICLASS
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.objectives.order import run_of
 from fallline.penalties import PENALTIES
-from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled, Streamed
+from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled
 from fallline.schedules import SCHEDULES, Warmup
 from fallline.solver import solve, solver_for
 from fallline.steps import STEPS, ClipNorm, ClipValue, Plain
@@ -160,11 +160,11 @@ class Plan:
         sampler: Any = Batch(
             1 if self._way in METHODS else min(timely, BATCH_LOOKS)
         )  # a method's step may be many visits
-        if self.variant != "batch":
-            sampler = self._order(objective, size)
         step, advance, rate = self.stepper(objective)
-        if isinstance(sampler, Streamed):
-            advance = in_windows(advance, str(self.step))
+        if self.variant != "batch":
+            if objective.disk is not None:
+                advance = in_windows(advance, str(self.step))
+            sampler = self._order(objective, size)
         schedule = self.pace(objective, rate)
         average: Any = part(AVERAGES, self.average, "average", steps=updates)
         stop = AnyOf((Diverged(), *limits))

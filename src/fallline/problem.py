@@ -14,7 +14,7 @@ from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE
 from fallline.objectives.linear import refuse_targets
 from fallline.penalties import L1, L2, ElasticNet
 from fallline.plan import objective_of, part
-from fallline.rows import Dense
+from fallline.rows import CSR, Dense
 
 LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}
 LAYOUT = ("header", "delimiter", "encoding", "quote", "missing")  # of load's options, those that say how to read a file
@@ -106,8 +106,13 @@ def objective_on(table: Dataset, weights: Any, loss: str, charges: Any, place: P
     classes = max(2, len(table.classes))
     if name in LOSSES:
         refuse_targets(part(LOSSES, loss, "loss"), y, f'"{table.target}"', place)
-    X = table.X if table.held is None else Dense(table.X)  # known to be finite, and not to be read for that
+    X = table.X if table.held is None else held_rows(table.X)  # known to be finite, and not to be read for that
     return objective_of(X, y, loss, charges.penalty, charges.alpha, charges.l1_ratio, classes, weights=weights)
+
+
+def held_rows(X: Any) -> Dense | CSR:
+    """A table on disk as rows, nothing copied."""
+    return CSR(X.data, X.indices, X.indptr, X.shape[1]) if hasattr(X, "indptr") else Dense(X)
 
 
 def wording(objective: Any, loss: str) -> str:

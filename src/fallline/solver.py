@@ -175,14 +175,15 @@ def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
     tol: the share of the loss near which the excess must be well estimated.
     """
     n, size, sparse = objective.n, objective.size, isinstance(objective.model.rows, CSR)
+    inside = objective.disk is None  # rows on disk are gone over, or sampled; not taken one by one, nor by columns
     rows = sketched(objective)
     exact = n * size**2 <= AFFORDABLE
     narrow = size <= NARROW or (lasso_of(objective) > 0.0 and size <= WIDEST)
     smooth = objective.loss.smooth()
     wide: Any = PreconditionedLBFGS(tol)
     if lasso_of(objective) > 0.0:
-        wide = WorkingSet() if objective.scores == 1 else Truncated()
-    if sparse and objective.scores == 1 and not (narrow and exact and smooth):
+        wide = WorkingSet() if inside and objective.scores == 1 else Truncated()
+    if sparse and inside and objective.scores == 1 and not (narrow and exact and smooth):
         first = DualFirst(wide if smooth else Rounded())
         return Solver(first, first.sampler(n, seed), "")
     if not smooth:

@@ -35,7 +35,7 @@ def predict(model: str, data: str, output: str | None, quiet: bool, **layout: An
     DATA is a raw table of the same shape as the one that was learnt from: columns in any order, the target there or not.
     Levels never seen and missing values are handled as the model learnt to, and counted on standard error. Writes a CSV with a
     line a row: the prediction, and for classes the probability of each where the loss has them. DATA may be larger than memory:
-    it is read, and its predictions are written, piece by piece, unless it is NumPy's.
+    it is read, and its predictions are written, piece by piece.
 
     \b
     Example:

@@ -4,6 +4,7 @@ The files have no names, so the system removes them when the process ends, whate
 """
 
 import mmap
+import shutil
 import tempfile
 import threading
 import weakref
@@ -12,12 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from fallline.errors import InputError
 from fallline.kernels.reading import AT_ONCE, read_runs
 
 Array = np.ndarray[Any, Any]
 
 TICK = 0.002  # seconds between two looks at what is resident: reading it takes 1 % of that
 PAGE = mmap.PAGESIZE
+MAPPED = 2  # a share of the memory is for pages of the cache: one over this
+WINDOW = 5  # and for the rows that a walk holds in its own order; there are two such windows
+SPARE = 64 << 20  # bytes of the disk that are left to others
 ADVISED = hasattr(mmap, "MADV_DONTNEED")  # whether the system takes advice on what is mapped; Windows does not
 
 
@@ -60,6 +65,15 @@ class Disk:
         self.width, self.X = width, array.reshape(-1, width)
         return self.X
 
+    @property
+    def row(self) -> int:
+        """Bytes of a row."""
+        return max(self.width * int(self.kinds["X"].itemsize), 1)
+
+    def room(self, rows: int) -> Any:
+        """Memory for so many rows at a time, (rows, d)."""
+        return np.empty((rows, self.width), self.kinds["X"])
+
     def rows(self, chosen: Array, into: Array | None = None) -> Array:
         """Those rows of X, read from the file; neighbours together. into: memory that has room for them, (m, d)."""
         out = np.empty((len(chosen), self.width), self.kinds["X"]) if into is None else into[: len(chosen)]
@@ -79,8 +93,7 @@ class Disk:
 
     def let_go(self, first: int, last: int) -> None:
         """Take the pages of rows first … last out of this process."""
-        row = self.width * self.kinds["X"].itemsize
-        begin, end = first * row // PAGE * PAGE, last * row // PAGE * PAGE
+        begin, end = first * self.row // PAGE * PAGE, last * self.row // PAGE * PAGE
         if ADVISED and end > begin:
             self.maps["X"].madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
@@ -91,8 +104,26 @@ class Disk:
 
     def _runs(self, chosen: Array) -> tuple[Array, Array]:
         """Where each run of neighbouring rows begins and ends, in bytes of the file."""
-        row, breaks = self.width * self.kinds["X"].itemsize, np.flatnonzero(np.diff(chosen) != 1)
+        row, breaks = self.row, np.flatnonzero(np.diff(chosen) != 1)
         return chosen[np.append(0, breaks + 1)] * row, (chosen[np.append(breaks, -1)] + 1) * row
+
+
+def refuse_no_room(source: str, needed: int, folder: Path) -> None:
+    """Raise InputError where the folder's disk has less room than the encoded rows need, bytes."""
+    free = shutil.disk_usage(folder).free - SPARE
+    if needed > free:
+        raise InputError(
+            f"the encoded rows of {source} take {needed / 1e6:,.0f} MB, and {folder} has {max(free, 0) / 1e6:,.0f} MB "
+            "to spare: make room, or name a folder on another disk with -o."
+        )
+
+
+def unkept(source: str, folder: Path, error: OSError) -> InputError:
+    """The sentence for a cache that cannot be written."""
+    return InputError(
+        f"the encoded rows of {source} cannot be kept in {folder} ({error.strerror}): make room, or name a folder on another "
+        "disk with -o."
+    )
 
 
 def unnamed(folder: Path) -> Any:

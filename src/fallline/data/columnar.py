@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from fallline.data.frames import from_memory
 from fallline.data.sparse import Sparse
-from fallline.data.table import Table, numbered
+from fallline.data.table import Place, Table, numbered
 from fallline.data.wording import listed, quoted
 from fallline.errors import InputError
 
@@ -81,6 +81,11 @@ def read_numpy(path: Path) -> Table | Sparse:
         raise damaged(path, "NumPy", error) from None
     if arrays.keys() >= SPARSE:
         return _sparse(arrays, path)
+    return table_of_arrays(arrays, path, row_place(path))
+
+
+def table_of_arrays(arrays: dict[str, Any], path: Path, place: Place) -> Table:
+    """The table that arrays of one length make, or some of their rows; `place`: of a row."""
     lengths = {name: array.shape[:1] for name, array in arrays.items()}
     if not arrays or len(set(lengths.values())) != 1 or () in lengths.values():
         shapes = listed([f"{name} {array.shape}" for name, array in arrays.items()])
@@ -97,7 +102,7 @@ def read_numpy(path: Path) -> Table | Sparse:
         names += [numbered(len(columns) + j) for j in range(len(found.names))] if several else [name]
         columns += found.arrays
     target = next((name for name in TARGETS if name in names), "")
-    return Table(path.name, tuple(names), tuple(columns), _row(path), target=target)
+    return Table(path.name, tuple(names), tuple(columns), place, target=target)
 
 
 def _sparse(arrays: dict[str, Any], path: Path) -> Sparse:
@@ -111,15 +116,16 @@ def _sparse(arrays: dict[str, Any], path: Path) -> Sparse:
     names = tuple(map(numbered, range(matrix.shape[1])))
     own = next((name for name in TARGETS if name in arrays), "")
     label = (own, from_memory(arrays[own]).arrays[0]) if own else None
-    return Sparse(matrix, names, label, path.name, _row(path))
+    return Sparse(matrix, names, label, path.name, row_place(path))
 
 
 def _table(table: Any, path: Path) -> Table:
-    return Table(path.name, tuple(map(str, table.column_names)), tuple(table.columns), _row(path))
+    return Table(path.name, tuple(map(str, table.column_names)), tuple(table.columns), row_place(path))
 
 
-def _row(path: Path) -> Any:
-    return lambda row: f"row {row} of {path.name} (counted from 0)"
+def row_place(path: Path, before: int = 0) -> Place:
+    """Says where a row stands of which so many come before it."""
+    return lambda row: f"row {before + row} of {path.name} (counted from 0)"
 
 
 def damaged(path: Path, kind: str, error: Exception) -> InputError:

@@ -17,7 +17,7 @@ from fallline.data.wording import quoted
 from fallline.errors import InputError
 from fallline.kernels.libsvm import COLON, LARGEST, LINE, count, scan
 
-LABEL = "label"
+LABEL, FEATURE = "label", "feature"
 SAMPLE_LINES = 50
 NOTED = 65_536  # numbers of a scan that are left to float()
 _PAIR = re.compile(rb"\d+:[^\s:]+")
@@ -50,17 +50,22 @@ def read_libsvm(text: bytes, path: Path) -> Sparse:
     found = parse(text, path.name)
     first = int(len(found.indices) == 0 or found.indices.min() > 0)
     last = int(found.indices.max()) if len(found.indices) else first
-    return sparse_of(found, text, path.name, first, last)
+    return sparse_of(found, text, path.name, first, last)._replace(names=features(first, last))
+
+
+def features(first: int, last: int) -> tuple[str, ...]:
+    """The names of the columns."""
+    return tuple(f"{FEATURE} {index}" for index in range(first, last + 1))
 
 
 def sparse_of(found: Parsed, text: bytes, name: str, first: int, last: int, before: int = 0) -> Sparse:
-    """The table of the features from `first` to `last`; `before`: lines of the file before the text."""
+    """The table of the features from `first` to `last`, left without names; `before`: lines of the file before the text."""
     shape = (len(found.labels), last + 1 - first)
     matrix = sp.csr_array((found.values, found.indices - np.int32(first), found.starts), shape=shape)
     counted = "" if first else ", which are counted from 0"
     return Sparse(
         matrix=matrix,
-        names=tuple(f"feature {index}" for index in range(first, last + 1)),
+        names=(),
         label=(LABEL, found.labels),
         source=name,
         place=lambda row: _line_of(text, row, name, before),

@@ -16,7 +16,7 @@ from fallline.data.frames import from_memory
 from fallline.data.seen import seen
 from fallline.data.source import read_path
 from fallline.data.sparse import Sparse, apart, encode_sparse, from_sparse, is_sparse
-from fallline.data.table import Table
+from fallline.data.table import Table, refuse_one_row
 from fallline.data.task import coded
 from fallline.data.wording import listed, quoted
 from fallline.errors import InputError
@@ -69,14 +69,14 @@ def load(
     if isinstance(held, Sparse):
         matrix, kept, columns, table = apart(held, target, _several(drop))
         goal, told = 0, tuple[str, ...]()
-        _refuse_one_row(table)
+        refuse_one_row(table.rows, table.called)
         learnt, y = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
         X, scale, scaled = encode_sparse(matrix, held.place, dtype, standardise)
         label = held.names[0].rsplit(" ", 1)[0]
         encoder = SparseEncoder(kept, scale, len(held.names), held.first, table.names[0], label)
     else:
         table = held
-        _refuse_one_row(table)
+        refuse_one_row(table.rows, table.called)
         goal = table.find((table.target or -1) if target is None else target, "--target")
         levels = {table.find(name, "--text") for name in _several(text)}
         known = table.task if table.names[goal] == table.target else ""
@@ -125,11 +125,6 @@ def table_of(
     if isinstance(data, str | os.PathLike):
         return read_path(Path(data), missing=missing, names=names, **layout)
     return from_sparse(data) if is_sparse(data) else from_memory(data, target)
-
-
-def _refuse_one_row(table: Table) -> None:
-    if table.rows == 1:
-        raise InputError(f"{table.called} holds one row of data, and nothing can be learnt from one: give more rows.")
 
 
 def _codings(

@@ -20,8 +20,6 @@ from fallline.data.read import read
 from fallline.data.sparse import Sparse
 from fallline.data.table import Table
 
-LAYOUT = ("header", "delimiter", "quote")  # options that say that a file is a table of text
-
 
 def read_path(
     path: Path,

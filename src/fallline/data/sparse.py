@@ -1,6 +1,6 @@
 """Sparse matrices: taken apart into columns and target, and scaled, without ever being filled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,11 @@ from fallline.data.frames import pair, refuse_other_target, row_of, target_of
 from fallline.data.table import ARRAYS, Place, Table, find_column, numbered
 from fallline.data.wording import counted, quoted
 from fallline.errors import InputError
+
+SCALED = (
+    "Every column of the sparse matrix was divided by its root mean square and not centred, as that would fill the matrix "
+    "(--no-standardise)."
+)
 
 
 class Sparse(NamedTuple):
@@ -68,21 +73,33 @@ def apart(data: Sparse, target: str | int | None, drop: Sequence[str | int]) -> 
         name, (_, values) = names[goal], target_of(matrix.tocsc()[:, [goal]].toarray(), ())
     else:
         name, values = data.label
-        if data.source != ARRAYS and target not in (None, name):
-            raise InputError(
-                f"--target {quoted(target)} does not go with {data.source}, whose {name} is the target: leave it out."
-            )
+        if data.source != ARRAYS:
+            refuse_other_label(target, name, data.source)
         refuse_other_target(target, name)
         if len(values) != matrix.shape[0]:
             raise InputError(
                 f"X has {counted(matrix.shape[0], 'row')} and y has {len(values)}: give one target for each row."
             )
-    kept = [position for position in range(len(names)) if position not in out] if out else range(len(names))
-    if not kept:
-        raise InputError(f"{data.called} has no column besides the target {quoted(name)}: add one to learn from.")
+    kept = kept_of(len(names), out, data.called, name)
     matrix = matrix.tocsc()[:, kept] if out else matrix
     alone = Table(data.source, (name,), (values,), data.place, data.notes, target="" if data.label is None else name)
     return Apart(matrix, kept, tuple(names[position] for position in kept) if out else names, alone)
+
+
+def refuse_other_label(target: str | int | None, own: str, source: str) -> None:
+    """A file whose target stands apart from its columns says what the target is."""
+    if target not in (None, own):
+        raise InputError(
+            f"--target {quoted(target)} does not go with {source}, whose {own} is the target: leave it out."
+        )
+
+
+def kept_of(width: int, out: Collection[int], source: str, target: str) -> Sequence[int]:
+    """The positions of the columns but those. Raises InputError where none is left."""
+    kept = [position for position in range(width) if position not in out] if out else range(width)
+    if not kept:
+        raise InputError(f"{source} has no column besides the target {quoted(target)}: add one to learn from.")
+    return kept
 
 
 def finite_csr(matrix: Any, place: Place) -> Any:
@@ -120,8 +137,4 @@ def encode_sparse(matrix: Any, place: Place, dtype: str, standardise: bool) -> t
     squares = np.bincount(X.indices, weights=np.square(X.data / unit[X.indices]), minlength=width)
     scale = np.where(squares > 0, np.sqrt(squares / rows) * unit, 1.0)
     X.data /= scale[X.indices]
-    note = (
-        "Every column of the sparse matrix was divided by its root mean square and not centred, as that "
-        "would fill the matrix (--no-standardise)."
-    )
-    return X.astype(dtype), scale, (note,)
+    return X.astype(dtype), scale, (SCALED,)

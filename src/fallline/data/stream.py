@@ -1,6 +1,5 @@
 """From a file larger than memory to a Dataset whose rows stay on disk."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,18 +7,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fallline.data.cache import Disk
+from fallline.data.cache import MAPPED, WINDOW, Disk, refuse_no_room, unkept
 from fallline.data.column import MISSING
 from fallline.data.dataset import Dataset, Held
 from fallline.data.encode import DTYPES
 from fallline.data.pieces import pieces_of
+from fallline.data.pieces.libsvm import LibsvmPieces
+from fallline.data.sparse_stream import stream_sparse
 from fallline.data.survey import Surveyed, Wanted, survey
 from fallline.data.wording import listed, quoted
 from fallline.errors import InputError
-
-MAPPED = 2  # a share of the memory is for pages of the cache: one over this
-WINDOW = 5  # and for the rows that a walk holds in its own order; there are two such windows
-SPARE = 64 << 20  # bytes of the disk that are left to others
 
 
 def stream(
@@ -48,8 +45,11 @@ def stream(
     layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
     pieces = pieces_of(path, memory, missing=marks, **layout)
     several: dict[str, Any] = {name: _several(wanted.pop(name)) for name in ("text", "drop") if name in wanted}
+    asked = Wanted(target, weights, marks, **several, **wanted)
+    if isinstance(pieces, LibsvmPieces):
+        return stream_sparse(pieces, asked, memory, folder, dtype)
     try:
-        found = survey(pieces, Wanted(target, weights, marks, **several, **wanted))
+        found = survey(pieces, asked)
         return _cached(pieces, found, memory, folder, dtype)
     finally:
         pa.default_memory_pool().release_unused()  # it would keep some 75 MB for the next table, and there is none
@@ -57,13 +57,7 @@ def stream(
 
 def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str) -> Dataset:
     width = len(found.encoder.columns)
-    needed = found.rows * (width * np.dtype(dtype).itemsize + 16)
-    free = shutil.disk_usage(folder).free - SPARE
-    if needed > free:
-        raise InputError(
-            f"the encoded rows of {found.source} take {needed / 1e6:,.0f} MB, and {folder} has {max(free, 0) / 1e6:,.0f} MB "
-            "to spare: make room, or name a folder on another disk with -o."
-        )
+    refuse_no_room(found.source, found.rows * (width * np.dtype(dtype).itemsize + 16), folder)
     disk = Disk(folder, memory // MAPPED)
     try:
         for table in pieces:
@@ -72,10 +66,7 @@ def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str)
             disk.write("y", found.y(table))
             disk.write("weights", found.weight(table))
     except OSError as error:
-        raise InputError(
-            f"the encoded rows of {found.source} cannot be kept in {folder} ({error.strerror}): make room, or name a folder on "
-            "another disk with -o."
-        ) from None
+        raise unkept(found.source, folder, error) from None
     X = disk.mapped("X", width)
     disk.window = max(memory // (WINDOW * (X.itemsize * width + 32)), 1)
     target = found.target

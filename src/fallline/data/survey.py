@@ -14,7 +14,7 @@ from fallline.data.encode import notes_of, share_standard
 from fallline.data.encoder import Encoder
 from fallline.data.features import Story, coding_of
 from fallline.data.seen import MOST_TEXTS, NumbersSeen, Seen, TextSeen
-from fallline.data.table import Table
+from fallline.data.table import Table, refuse_one_row
 from fallline.data.task import Goal, Target, decided, refuse_missing
 from fallline.data.wording import quoted
 from fallline.data.words import words_of
@@ -82,7 +82,7 @@ class _Columns:
     def begin(self, table: Table) -> None:
         wanted = self.wanted
         self.first = table
-        self.goal = table.find(-1 if wanted.target is None else wanted.target, "--target")
+        self.goal = table.find((table.target or -1) if wanted.target is None else wanted.target, "--target")
         self.out = {table.find(name, "--drop") for name in wanted.drop}
         if self.goal in self.out:
             raise InputError(f"--drop {quoted(table.names[self.goal])} names the target: leave out another column.")
@@ -106,9 +106,8 @@ class _Columns:
     def _see(self, position: int, made: Column, table: Table) -> None:
         if position == self.goal:
             refuse_missing(made, table.place)
-            if isinstance(made, Numbers) and self.different is not None:
-                found = np.union1d(self.different, made.values)
-                self.different = found if len(found) <= MOST_DIFFERENT else None
+            if isinstance(made, Numbers):
+                self.different = joined(self.different, made.values)
         seen = self.seen.get(position)
         if seen is None or not seen.rows - seen.gone:
             earlier, seen = seen, NumbersSeen(made.name) if isinstance(made, Numbers) else TextSeen(made.name)
@@ -158,8 +157,7 @@ def weights_in(table: Table, position: int, missing: Sequence[str]) -> FloatArra
 def _judged(columns: _Columns, pieces: Iterable[Table]) -> Surveyed:
     wanted, first = columns.wanted, columns.first
     assert first is not None
-    if columns.rows == 1:
-        raise InputError(f"{first.called} holds one row of data, and nothing can be learnt from one: give more rows.")
+    refuse_one_row(columns.rows, first.called)
     asked = {first.find(name, "--text") for name in wanted.text}
     story, codings, scales, floored = Story(), list[Coding](), list[tuple[float, float]](), 0
     for position, seen in columns.seen.items():
@@ -193,7 +191,8 @@ def _judged(columns: _Columns, pieces: Iterable[Table]) -> Surveyed:
     encoder = Encoder(
         tuple(codings), both[:, 0].copy(), both[:, 1].copy(), first.names, goal, first.named, wanted.missing
     )
-    chosen = (f"The target is {quoted(goal)}, the last column (--target).",) if wanted.target is None else ()
+    guessed = wanted.target is None and not first.target
+    chosen = (f"The target is {quoted(goal)}, the last column (--target).",) if guessed else ()
     notes = (*first.notes, *chosen, *target.notes, *told, *notes_of(wanted.standardise, floored))
     share = columns.rows / columns.total if columns.total else 1.0
     worded = isinstance(columns.seen[columns.goal], TextSeen)
@@ -202,11 +201,22 @@ def _judged(columns: _Columns, pieces: Iterable[Table]) -> Surveyed:
 
 def _goal(columns: _Columns) -> Goal:
     seen, different = columns.seen[columns.goal], columns.different
-    labels: tuple[str, ...]
     if isinstance(seen, TextSeen):
         more = "more than " if seen.held is None else ""
         levels = seen.levels or ("",)
         return Goal(seen.name, seen.rows, False, False, MOST_TEXTS if more else len(levels), levels, more=more)
+    return goal_of_numbers(seen, different)
+
+
+def joined(different: FloatArray | None, values: FloatArray) -> FloatArray | None:
+    """The different values among those and more; None for too many."""
+    found = None if different is None else np.union1d(different, values)
+    return found if found is not None and len(found) <= MOST_DIFFERENT else None
+
+
+def goal_of_numbers(seen: NumbersSeen, different: FloatArray | None) -> Goal:
+    """A target of numbers, from what was seen of it and its `different` values."""
+    labels: tuple[str, ...]
     if different is None:
         labels = (label(seen.first, seen.boolean),)
         return Goal(seen.name, seen.rows, True, False, MOST_DIFFERENT, labels, *seen.centre_and_scale(), "more than ")

@@ -64,6 +64,12 @@ class Table:
         return find_column(self.names, wanted, option, self.called, self.first_line)
 
 
+def refuse_one_row(rows: int, called: str) -> None:
+    """Raise InputError for a table of one row."""
+    if rows == 1:
+        raise InputError(f"{called} holds one row of data, and nothing can be learnt from one: give more rows.")
+
+
 def find_column(
     names: Sequence[str], wanted: str | int, option: str, source: str, first_line: Sequence[str] = ()
 ) -> int:

@@ -26,8 +26,7 @@ LONGEST = 1 << 18  # bytes of a run: what any disk reads at its speed
 def streamed(objective: Any, batch: int, seed: int) -> Streamed:
     """The order in which rows on disk are read, so many of them held at a time."""
     disk, mixed = objective.disk, run_of(objective) == 1
-    most = LONGEST // max(objective.model.rows.X.strides[0], 1)
-    run = max(min(disk.window // (RUNS if mixed else FEW), most), 1)
+    run = max(min(disk.window // (RUNS if mixed else FEW), LONGEST // disk.row), 1)
     return Streamed(batch, seed, disk.window, run, mixed)
 
 
@@ -98,7 +97,7 @@ def _ahead(objective: Any, segment: Any) -> Iterator[tuple[Any, Array]]:
             left -= len(rows)
         return
     most = min(segment.window + segment.batch + segment.run, objective.n)
-    rooms = cycle(np.empty((most, disk.width), objective.model.rows.X.dtype) for _ in range(2))
+    rooms = cycle([disk.room(most), disk.room(most)])
 
     def read() -> Any:
         window = next(orders, None)

@@ -16,7 +16,6 @@ import numpy as np
 from fallline import __version__
 from fallline.data.pieces import whole_only
 from fallline.data.room import memory_for
-from fallline.data.source import LAYOUT
 from fallline.descent import Run
 from fallline.errors import InputError
 from fallline.fitting.checkpoint import checkpoint_of, mark_of, run_from
@@ -78,8 +77,7 @@ def fit(
     hooks.reading()
     path = Path(recipe.source)
     if not recipe.memory and path.exists() and (memory := memory_for(path)):
-        layout = {name: recipe.reading[name] for name in LAYOUT if name in recipe.reading}
-        if kind := whole_only(path, **layout):
+        if kind := whole_only(path):
             hooks.warn(
                 f"{path.name} may not fit into the memory that is free, and {kind} is not read in pieces: if the system ends the "
                 "fit, make memory free, or fit fewer rows."

@@ -64,6 +64,10 @@ def in_order(objective: Any, rows: Array, into: Array | None = None) -> Any:
 def gathered(objective: Any, chosen: Array, into: Array | None = None) -> Any:
     """Those rows of its table, as a table; from a disk they are read, as to touch a mapped row brings its neighbours."""
     rows = objective.model.rows
-    if isinstance(rows, CSR):
-        return table(sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())[chosen])
-    return Dense(rows.X[chosen] if objective.disk is None else objective.disk.rows(chosen, into))
+    if objective.disk is not None:
+        part = objective.disk.rows(chosen, into)
+    elif isinstance(rows, CSR):
+        part = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())[chosen]
+    else:
+        part = rows.X[chosen]
+    return table(part) if isinstance(rows, CSR) else Dense(part)

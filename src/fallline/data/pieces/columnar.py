@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from fallline.data.columnar import STREAM, damaged
+from fallline.data.columnar import STREAM, damaged, row_place
 from fallline.data.table import Table
 from fallline.errors import InputError
 
@@ -74,13 +74,9 @@ def _tables(batches: Iterator[Any], path: Path, kind: str) -> Iterator[Table]:
     try:
         for batch in batches:
             if batch.num_rows:
-                yield Table(path.name, tuple(map(str, batch.schema.names)), tuple(batch.columns), _row(path, rows))
+                yield Table(path.name, tuple(map(str, batch.schema.names)), tuple(batch.columns), row_place(path, rows))
                 rows += batch.num_rows
         if not rows:
             raise InputError(f"{path.name} holds no rows of data: give a table with some.")
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, kind, error) from None
-
-
-def _row(path: Path, before: int) -> Any:
-    return lambda row: f"row {before + row} of {path.name} (counted from 0)"

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fallline.data.columnar import ARROW, NPY, PARQUET, STREAM, ZIP, is_partitioned
+from fallline.data.pieces.arrays import ArrayPieces, whole_arrays
 from fallline.data.pieces.columnar import ArrowPieces, ParquetPieces
 from fallline.data.pieces.libsvm import LibsvmPieces, is_libsvm_file
 from fallline.data.pieces.text import TextPieces
 from fallline.data.source import start_of
+from fallline.data.sparse import Sparse
 from fallline.data.table import Table
 from fallline.errors import InputError
 
-LIBSVM = "LIBSVM text"
 SHARE = 24  # a piece, decoded and encoded, is held some ten times over while it is worked on
 
 
@@ -23,24 +24,19 @@ class WholeOnlyError(InputError):
 class Pieces(Protocol):
     """A file as tables of some rows each, in the order of its rows; it may be gone over again."""
 
-    def __iter__(self) -> Iterator[Table]:
+    def __iter__(self) -> Iterator[Table | Sparse]:
         """From the first row."""
 
 
-def whole_only(
-    path: Path,
-    *,
-    header: bool | None = None,
-    delimiter: str | None = None,
-    quote: str | None = None,
-) -> str:
-    """What a file is that is not fitted in pieces, such as "LIBSVM text"; "" of any other. The options are `pieces_of`'s."""
+def whole_only(path: Path) -> str:
+    """What a file is that is read whole or not at all, such as "an array in Fortran's order"; "" of any other."""
+    return whole_arrays(path) if is_arrays(path) else ""
+
+
+def is_arrays(path: Path) -> bool:
+    """Whether the file is NumPy's."""
     start = b"" if path.is_dir() else start_of(path)
-    if start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz"):
-        return "NumPy data"
-    typed = path.is_dir() or start.startswith((PARQUET, ARROW, STREAM))
-    plain = (header, delimiter, quote) == (None, None, None)
-    return LIBSVM if plain and not typed and is_libsvm_file(path) else ""
+    return start.startswith(NPY) or (start.startswith(ZIP) and path.suffix == ".npz")
 
 
 def pieces_of(
@@ -53,13 +49,10 @@ def pieces_of(
     quote: str | None = None,
     missing: Sequence[str] = (),
     names: Sequence[str] = (),
-    sparse: bool = False,
 ) -> Any:
     """The pieces of a file, each a small part of `memory` (bytes); the rest is as in source.read_path.
 
-    sparse: whether sparse pieces will do, which LIBSVM text is read in.
-
-    Raises WholeOnlyError for what is not read in pieces.
+    LIBSVM text comes in sparse pieces. Raises WholeOnlyError for what is not read in pieces.
     """
     room = memory // SHARE
     start = b"" if path.is_dir() else start_of(path)
@@ -67,13 +60,15 @@ def pieces_of(
         return ParquetPieces(path, room)
     if start.startswith((ARROW, STREAM)):
         return ArrowPieces(path, room)
-    if kind := whole_only(path, header=header, delimiter=delimiter, quote=quote):
-        if sparse and kind == LIBSVM:
-            return LibsvmPieces(path, room)
-        raise WholeOnlyError(
-            f"{path.name} is {kind}, which is not read in pieces: leave --memory out, or write it as Parquet if it is of few "
-            "columns."
-        )
+    if is_arrays(path):
+        if kind := whole_only(path):
+            raise WholeOnlyError(
+                f"{path.name} is {kind}, which is not read in pieces: leave --memory out, or write the rows of a plain array one "
+                "after the other (np.ascontiguousarray)."
+            )
+        return ArrayPieces(path, room)
+    if (header, delimiter, quote) == (None, None, None) and is_libsvm_file(path):
+        return LibsvmPieces(path, room)
     options: dict[str, Any] = {"header": header, "delimiter": delimiter, "quote": quote, "missing": tuple(missing)}
     options["names"] = names
     return TextPieces(path, room, encoding, options)
