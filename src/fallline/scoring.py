@@ -47,8 +47,9 @@ class Score:
         if classes:
             self._labels(as_text(found), z)
         elif isinstance(found, Numbers):
-            off = found.values[known] - self.model.predicted(z[known])
-            self.truth.append(moments_of(found.values[known]))
+            truth = found.values[known]
+            off = truth - self.model.predicted(z[known])
+            self.truth.append(moments_of(truth, float(np.abs(truth).max())))
             self.errors.append(float(np.abs(off).sum()))
             self.squares.append(float(np.square(off).sum()))
         else:

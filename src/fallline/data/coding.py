@@ -34,15 +34,14 @@ class Numeric(NamedTuple):
 
     def values(self, column: Column) -> Iterator[Values]:
         assert isinstance(column, Numbers)
-        gone = column.missing
         if self.valued:
-            yield np.where(gone, self.fill, column.values) if gone.any() else column.values
+            yield np.where(column.missing, np.float64(self.fill), column.values) if column.gone else column.values
         if self.marked:
-            yield gone
+            yield column.missing
 
-    def unseen(self, column: Column) -> NDArray[np.bool_]:
-        """Rows with a value that the table learnt from did not have: none, of numbers."""
-        return np.zeros(len(column.missing), dtype=bool)
+    def unseen(self, column: Column) -> int:
+        """How many rows have a value that the table learnt from did not have: none, of numbers."""
+        return 0
 
 
 class Levels(NamedTuple):
@@ -68,11 +67,13 @@ class Levels(NamedTuple):
         if self.marked:
             yield column.missing
 
-    def unseen(self, column: Column) -> NDArray[np.bool_]:
-        """Rows with a level that the table learnt from did not have."""
+    def unseen(self, column: Column) -> int:
+        """How many rows have a level that the table learnt from did not have."""
         assert isinstance(column, Text)
         known = {*self.kept, *self.others}
-        return np.array([level not in known for level in column.levels] + [False])[column.codes]
+        return sum(
+            count for level, count in zip(column.levels, column.counts.tolist(), strict=True) if level not in known
+        )
 
 
 class Words(NamedTuple):
@@ -91,9 +92,9 @@ class Words(NamedTuple):
         if self.marked:
             yield column.missing
 
-    def unseen(self, column: Column) -> NDArray[np.bool_]:
+    def unseen(self, column: Column) -> int:
         """None: text that is new is what words are for."""
-        return np.zeros(len(column.missing), dtype=bool)
+        return 0
 
 
 Coding = Numeric | Levels | Words

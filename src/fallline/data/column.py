@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fallline.data.dataset import FloatArray
+from fallline.data.layout import is_number
 from fallline.data.table import Place, Table
 from fallline.data.wording import quoted
 from fallline.errors import InputError
@@ -50,6 +51,11 @@ class Numbers:
     def missing(self) -> NDArray[np.bool_]:
         return np.isnan(self.values)
 
+    @cached_property
+    def gone(self) -> int:
+        """How many are missing."""
+        return int(self.missing.sum()) if np.isnan(self.values.min()) else 0  # the least is NaN where one is
+
 
 @dataclass(frozen=True)
 class Text:
@@ -63,6 +69,11 @@ class Text:
     @property
     def missing(self) -> NDArray[np.bool_]:
         return self.codes < 0
+
+    @property
+    def gone(self) -> int:
+        """How many are missing."""
+        return int(self.missing.sum())
 
 
 Column = Numbers | Text
@@ -97,9 +108,26 @@ def column(
             f"column {quoted(name)} of {table.called} holds {kind}, not numbers or text: convert it, or {otherwise}."
         )
     if isinstance(made, Numbers):
-        _refuse_infinite(made, table.place, otherwise)
+        refuse_infinite(made, table.place, otherwise)
         return as_text(made) if levels else made
     return made
+
+
+def plain(table: Table, position: int) -> Numbers | None:
+    """Column `position` where its type alone says that it is numbers, all of them there; NaN and infinities stay as they are.
+
+    None of any other: `column` looks at it.
+    """
+    values = table.arrays[position]
+    if values.null_count or (isinstance(values, pa.ChunkedArray) and values.num_chunks != 1):
+        return None
+    if pa.types.is_boolean(values.type):
+        return Numbers(table.names[position], _floats(values.cast(pa.uint8())), boolean=True)
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        return Numbers(
+            table.names[position], _numpy(values.chunk(0) if isinstance(values, pa.ChunkedArray) else values)
+        )
+    return None
 
 
 def as_text(made: Column) -> Text:
@@ -117,6 +145,11 @@ def label(value: float, boolean: bool = False) -> str:
     if boolean:
         return str(bool(value))
     return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+
+
+def number_of(level: str) -> float:
+    """The number that `label` made it of."""
+    return {"False": 0.0, "True": 1.0}[level] if level in ("False", "True") else float(level)
 
 
 def _floats(values: Any) -> FloatArray:
@@ -147,6 +180,8 @@ def _truths(values: Any) -> NDArray[np.bool_]:
 
 
 def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, place: Place, otherwise: str) -> Column:
+    if not levels and not pa.types.is_temporal(values.type) and (floats := _read(values, missing)) is not None:
+        return Numbers(name, floats)
     encoded = values.cast(pa.large_string()).dictionary_encode().unify_dictionaries().combine_chunks()
     codes = _codes(encoded)
     words = pc.utf8_trim_whitespace(encoded.dictionary)
@@ -166,6 +201,24 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
     present = pc.if_else(gone, pa.nulls(1, pa.large_string())[0], words)
     floats = np.append(_floats(present), np.nan)  # code -1, a null, is the last
     return Numbers(name, floats[codes])
+
+
+def _read(values: Any, missing: Collection[str]) -> FloatArray | None:
+    """Text of which every value is a plain number or a marker as it stands, many times as fast as by its different values.
+
+    None of any other: a value may have blanks around it, be no number, or be a number that says so by a word such as nan.
+    """
+    for marked in (True,) if any(map(is_number, missing)) else (False, True):
+        try:
+            if marked:
+                gone = pc.is_in(values, value_set=_texts(["", *missing]).cast(values.type))
+                values = pc.if_else(gone, pa.nulls(1, values.type)[0], values)
+            floats = values.cast(pa.float64())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        if not pc.any(pc.is_nan(floats)).as_py():
+            return _floats(floats)
+    return None
 
 
 def _categories(name: str, values: Any, missing: Collection[str]) -> Text:
@@ -194,7 +247,8 @@ def _levels(
     return Text(name, renumbered, levels, np.bincount(renumbered[renumbered >= 0], minlength=len(levels)))
 
 
-def _refuse_infinite(numbers: Numbers, place: Place, otherwise: str) -> None:
+def refuse_infinite(numbers: Numbers, place: Place, otherwise: str) -> None:
+    """Raise InputError for the first infinite value."""
     infinite = np.isinf(numbers.values)
     if infinite.any():
         row = int(infinite.argmax())

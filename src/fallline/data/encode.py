@@ -8,6 +8,7 @@ import numpy as np
 from fallline.data.coding import Coding, Values
 from fallline.data.column import Column
 from fallline.data.dataset import FloatArray
+from fallline.data.facts import in_rows
 from fallline.data.scaling import centre_and_scale
 from fallline.data.wording import counted, quoted
 from fallline.errors import InputError
@@ -56,13 +57,7 @@ def notes_of(standardise: bool, floored: int) -> tuple[str, ...]:
 
 def encode_as(codings: Sequence[Coding], columns: Sequence[Column], centre: FloatArray, scale: FloatArray) -> Any:
     """The matrix (n, d) of columns, with the centre and the scale of the table that the codings were made for."""
-    X = np.empty((len(columns[0].missing), len(centre)))
-    for j, values in enumerate(_all(codings, columns)):
-        X[:, j] = values
-    with np.errstate(over="ignore"):  # refused by name where it matters
-        X -= centre
-        X /= scale
-    return X
+    return in_rows(list(_all(codings, columns)), centre, scale)
 
 
 def write(X: Any, j: int, values: Values, centre: float, scale: float) -> None:

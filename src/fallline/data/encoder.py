@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fallline.data.coding import Coding, Numeric, as_dict, coding_from
-from fallline.data.column import Column, Numbers, Text, column, first_word
+from fallline.data.column import Column, Numbers, Text, column, first_word, plain, refuse_infinite
 from fallline.data.dataset import FloatArray
 from fallline.data.encode import encode_as
 from fallline.data.handled import Handled
@@ -68,6 +68,10 @@ class Encoder:
             )
         columns = [self._column(table, coding) for coding in self.codings]
         X = encode_as(self.codings, columns, self.centre, self.scale)
+        if not np.isfinite(X).all():
+            for made in columns:
+                if isinstance(made, Numbers):
+                    refuse_infinite(made, table.place, MEND)
         return X, self._found(table, columns)
 
     def placed(self, table: Table) -> Table:
@@ -90,7 +94,9 @@ class Encoder:
     def _column(self, table: Table, coding: Coding) -> Column:
         position = table.names.index(coding.name)
         numeric = isinstance(coding, Numeric)
-        made = column(table, position, self.missing, MEND, levels=not numeric, part=True)
+        made = (numeric and plain(table, position)) or column(
+            table, position, self.missing, MEND, levels=not numeric, part=True
+        )
         if numeric and isinstance(made, Text):
             if not made.levels:
                 return Numbers(made.name, np.full(len(made.codes), np.nan))
@@ -102,11 +108,9 @@ class Encoder:
         return made
 
     def _found(self, table: Table, columns: Sequence[Column]) -> Handled:
-        unseen = {
-            coding.name: int(coding.unseen(made).sum()) for coding, made in zip(self.codings, columns, strict=True)
-        }
+        unseen = {coding.name: coding.unseen(made) for coding, made in zip(self.codings, columns, strict=True)}
         return Handled(
-            missing=Counter({made.name: int(made.missing.sum()) for made in columns}),
+            missing=Counter({made.name: made.gone for made in columns}),
             unseen=Counter(unseen),
             extra=tuple(name for name in table.names if name not in self.names),
         )

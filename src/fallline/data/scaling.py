@@ -19,11 +19,10 @@ class Moments(NamedTuple):
     peak: float
 
 
-def moments_of(values: FloatArray) -> Moments:
-    """Of finite values (n,). In units of a power of two near the largest, which changes no bit of the result and keeps
-    squares of 1e300 finite.
+def moments_of(values: FloatArray, peak: float) -> Moments:
+    """Of finite values (n,), the largest of size `peak`. In units of a power of two near it, which changes no bit of the
+    result and keeps squares of 1e300 finite.
     """
-    peak = float(np.abs(values).max())
     power = min(math.frexp(peak)[1], 1023)
     scaled = values / math.ldexp(1.0, power)
     mean = float(scaled.mean())
@@ -54,4 +53,4 @@ def merged(parts: Sequence[Moments]) -> tuple[float, float]:
 
 def centre_and_scale(values: FloatArray) -> tuple[float, float]:
     """The same of finite values (n,) at once."""
-    return merged([moments_of(values)])
+    return merged([moments_of(values, float(np.abs(values).max()))])

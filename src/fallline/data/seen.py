@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fallline.data.column import Column, Numbers, Text
-from fallline.data.scaling import Moments, merged, moments_of
+from fallline.data.column import Column, Numbers, Text, number_of
+from fallline.data.facts import Facts, facts_of
+from fallline.data.scaling import Moments, merged
 
 NAMES_SHARE = 0.5  # text with more levels than this to a row names the rows: names, identifiers, dates
 WORDY = 6  # text of so many words on average is sentences; a full name has about four
@@ -28,20 +29,23 @@ class NumbersSeen:
     last: float = math.nan
     moments: list[Moments] = field(default_factory=list)
 
+    def see(self, facts: Facts) -> None:
+        """See more rows, all present."""
+        self.rows += facts.moments.rows
+        self.first = facts.first if math.isnan(self.first) else self.first
+        self.constant = self.constant and facts.constant and facts.first == self.first
+        self.counting = self.counting and (math.isnan(self.last) or facts.first - self.last == 1.0) and facts.counting
+        self.last = facts.last
+        self.moments.append(facts.moments)
+
     def add(self, column: Numbers) -> None:
         """See more rows."""
         gone = column.missing
         present = column.values[~gone] if gone.any() else column.values
-        self.rows, self.gone = self.rows + len(gone), self.gone + len(gone) - len(present)
         self.boolean = self.boolean or column.boolean
-        if not len(present):
-            return
-        self.first = float(present[0]) if math.isnan(self.first) else self.first
-        follows = math.isnan(self.last) or present[0] - self.last == 1.0
-        self.constant = self.constant and bool((present == self.first).all())
-        self.counting = self.counting and follows and bool((np.diff(present) == 1.0).all())
-        self.last = float(present[-1])
-        self.moments.append(moments_of(present))
+        self.rows, self.gone = self.rows + len(gone) - len(present), self.gone + len(gone) - len(present)
+        if len(present) and (facts := facts_of(present)):
+            self.see(facts)
 
     def centre_and_scale(self) -> tuple[float, float]:
         """Mean and deviation of those present, as scaling.centre_and_scale has them."""
@@ -63,7 +67,7 @@ class TextSeen:
 
     def add(self, column: Text, numbers: bool = False) -> None:
         """See more rows."""
-        self.rows, self.gone = self.rows + len(column.codes), self.gone + int(column.missing.sum())
+        self.rows, self.gone = self.rows + len(column.codes), self.gone + column.gone
         self.numbers = self.numbers or numbers
         if list(column.levels) != sorted(column.levels) and not numbers:
             self.ordered = tuple(dict.fromkeys((*self.ordered, *column.levels)))
@@ -82,7 +86,7 @@ class TextSeen:
         held = self.held or {}
         if self.ordered:
             return tuple(level for level in dict.fromkeys((*self.ordered, *sorted(held))) if level in held)
-        return tuple(sorted(held, key=_number_of)) if self.numbers else tuple(sorted(held))
+        return tuple(sorted(held, key=number_of)) if self.numbers else tuple(sorted(held))
 
     @property
     def counts(self) -> Any:
@@ -100,11 +104,7 @@ def seen(column: Column) -> Seen:
         numbers.add(column)
         return numbers
     made = TextSeen(column.name, held={})
-    made.rows, made.gone = len(column.codes), int(column.missing.sum())
+    made.rows, made.gone = len(column.codes), column.gone
     made.held = dict(zip(column.levels, column.counts.tolist(), strict=True))
     made.ordered = column.levels
     return made
-
-
-def _number_of(level: str) -> float:
-    return {"False": 0.0, "True": 1.0}[level] if level in ("False", "True") else float(level)

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fallline.data.ahead import ahead
 from fallline.data.cache import MAPPED, WINDOW, Disk, refuse_no_room, unkept
 from fallline.data.column import MISSING
 from fallline.data.dataset import Dataset, Held
 from fallline.data.encode import DTYPES
 from fallline.data.pieces import pieces_of
+from fallline.data.pieces.columnar import ParquetPieces
 from fallline.data.pieces.libsvm import LibsvmPieces
+from fallline.data.pieces.spilled import Spilled
 from fallline.data.sparse_stream import stream_sparse
 from fallline.data.survey import Surveyed, Wanted, survey
 from fallline.data.wording import listed, quoted
@@ -44,12 +47,15 @@ def stream(
     marks = (missing,) if isinstance(missing, str) else tuple(missing)
     layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
     pieces = pieces_of(path, memory, missing=marks, **layout)
+    if isinstance(pieces, ParquetPieces):
+        pieces = Spilled(pieces, folder)
     several: dict[str, Any] = {name: _several(wanted.pop(name)) for name in ("text", "drop") if name in wanted}
     asked = Wanted(target, weights, marks, **several, **wanted)
     if isinstance(pieces, LibsvmPieces):
         return stream_sparse(pieces, asked, memory, folder, dtype)
     try:
         found = survey(pieces, asked)
+        pa.default_memory_pool().release_unused()  # before the compiler comes in
         return _cached(pieces, found, memory, folder, dtype)
     finally:
         pa.default_memory_pool().release_unused()  # it would keep some 75 MB for the next table, and there is none
@@ -57,14 +63,16 @@ def stream(
 
 def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str) -> Dataset:
     width = len(found.encoder.columns)
-    refuse_no_room(found.source, found.rows * (width * np.dtype(dtype).itemsize + 16), folder)
+    needed = found.rows * (width * np.dtype(dtype).itemsize + 16)
+    if isinstance(pieces, Spilled):
+        pieces.leave(needed)
+    refuse_no_room(found.source, needed, folder)
     disk = Disk(folder, memory // MAPPED)
     try:
-        for table in pieces:
-            X, _ = found.encoder.matrix(table)
-            disk.write("X", _as(dtype, X, found))
-            disk.write("y", found.y(table))
-            disk.write("weights", found.weight(table))
+        for X, y, weights in ahead(_encoded(table, found, dtype) for table in pieces):
+            disk.write("X", X)
+            disk.write("y", y)
+            disk.write("weights", weights)
     except OSError as error:
         raise unkept(found.source, folder, error) from None
     X = disk.mapped("X", width)
@@ -88,6 +96,12 @@ def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str)
         encoder=found.encoder,
         held=Held(disk, disk.mapped("weights")),
     )
+
+
+def _encoded(table: Any, found: Surveyed, dtype: str) -> tuple[Any, Any, Any]:
+    """The rows of a piece, their targets and weights."""
+    X, _ = found.encoder.matrix(table)
+    return _as(dtype, X, found), found.y(table), found.weight(table)
 
 
 def _as(dtype: str, X: Any, found: Surveyed) -> Any:

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fallline.data.ahead import ahead
 from fallline.data.coding import Coding, Numeric, Words
-from fallline.data.column import Column, Numbers, Text, column, label, slip_in
+from fallline.data.column import Column, Numbers, Text, column, label, plain, slip_in
 from fallline.data.dataset import FloatArray
 from fallline.data.encode import notes_of, share_standard
 from fallline.data.encoder import Encoder
+from fallline.data.facts import Facts, facts_of
 from fallline.data.features import Story, coding_of
 from fallline.data.seen import MOST_TEXTS, NumbersSeen, Seen, TextSeen
 from fallline.data.table import Table, refuse_one_row
@@ -95,17 +97,22 @@ class _Columns:
         if self.first is None:
             self.begin(table)
         self.rows += table.rows
-        for position, name in enumerate(table.names):
-            if position not in self.out:
-                otherwise = MEND if position == self.goal else f"leave the column out with --drop {quoted(name)}"
-                made = column(table, position, self.wanted.missing, otherwise, position in self.texts, part=True)
-                self._see(position, made, table)
+        for position in (position for position in range(len(table.names)) if position not in self.out):
+            made = None if position in self.texts else plain(table, position)
+            facts = None if made is None else facts_of(made.values)
+            self._see(position, made if made and facts else self._looked_at(table, position), table, facts)
         if self.weights is not None:
             self.total += float(weights_in(table, self.weights, self.wanted.missing).sum())
 
-    def _see(self, position: int, made: Column, table: Table) -> None:
+    def _looked_at(self, table: Table, position: int) -> Column:
+        drop = f"leave the column out with --drop {quoted(table.names[position])}"
+        otherwise = MEND if position == self.goal else drop
+        return column(table, position, self.wanted.missing, otherwise, position in self.texts, part=True)
+
+    def _see(self, position: int, made: Column, table: Table, facts: Facts | None = None) -> None:
         if position == self.goal:
-            refuse_missing(made, table.place)
+            if facts is None:
+                refuse_missing(made, table.place)
             if isinstance(made, Numbers):
                 self.different = joined(self.different, made.values)
         seen = self.seen.get(position)
@@ -114,7 +121,11 @@ class _Columns:
             seen.rows = seen.gone = earlier.rows if earlier else 0
             self.seen[position] = seen
         if isinstance(seen, NumbersSeen) and isinstance(made, Numbers):
-            seen.add(made)
+            if facts is None:
+                seen.add(made)
+            else:
+                seen.boolean = seen.boolean or made.boolean
+                seen.see(facts)
         elif isinstance(seen, TextSeen) and isinstance(made, Text):
             seen.add(made, numbers=_typed(table, position))
         elif not made.missing.all():
@@ -131,7 +142,7 @@ def survey(pieces: Iterable[Table], wanted: Wanted) -> Surveyed:
     texts: set[int] = set()
     while True:
         columns = _Columns(wanted, set(texts))
-        for table in pieces:
+        for table in ahead(pieces):
             columns.add(table)
         if not columns.mixed:
             return _judged(columns, pieces)

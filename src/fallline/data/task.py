@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fallline.data.column import Column, Numbers, Text, as_text, label
+from fallline.data.column import Column, Numbers, Text, label, number_of
 from fallline.data.dataset import BINARY, MULTICLASS, REGRESSION, TASKS, FloatArray
 from fallline.data.scaling import centre_and_scale
 from fallline.data.table import Place
@@ -32,8 +32,11 @@ class Target:
         """The target's column, or some rows of it, as y."""
         if isinstance(column, Numbers) and self.task == REGRESSION:
             return column.values if (self.mean, self.scale) == (0.0, 1.0) else (column.values - self.mean) / self.scale
-        made, number = as_text(column), {label: code for code, label in enumerate(self.classes)}
-        codes = np.array([number[level] for level in made.levels], dtype=np.float64)[made.codes]
+        if isinstance(column, Numbers):
+            codes = np.searchsorted([*map(number_of, self.classes)], column.values).astype(np.float64)
+        else:
+            number = {label: code for code, label in enumerate(self.classes)}
+            codes = np.array([number[level] for level in column.levels], dtype=np.float64)[column.codes]
         return np.where(codes == 1.0, 1.0, -1.0) if self.task == BINARY else codes
 
 

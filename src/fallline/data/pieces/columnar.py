@@ -13,6 +13,7 @@ from fallline.errors import InputError
 MOST, LEAST = 1 << 16, 1 << 10  # rows of a piece
 BUFFER = 1 << 16  # bytes read at a time of each column
 NUMBER = 8  # bytes of a value, decoded
+TEXT = 4  # columns of numbers that take as much as one of text: it has codes, and a column for each of its levels
 
 
 class ParquetPieces:
@@ -31,13 +32,13 @@ class ParquetPieces:
             how = dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True, buffer_size=BUFFER)
             files = dataset.ParquetFileFormat(default_fragment_scan_options=how)
             folder = dataset.dataset(self.path, format=files, partitioning="hive")
-            rows = rows_of(self.room, len(folder.schema))
+            rows = rows_of(self.room, width_of(folder.schema))
             yield from folder.to_batches(batch_size=rows, batch_readahead=1, fragment_readahead=1)
         else:
             from pyarrow.parquet import ParquetFile
 
             with ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False) as file:
-                yield from file.iter_batches(rows_of(self.room, len(file.schema_arrow)))
+                yield from file.iter_batches(rows_of(self.room, width_of(file.schema_arrow)), use_threads=False)
 
 
 class ArrowPieces:
@@ -57,15 +58,20 @@ class ArrowPieces:
             file.seek(0)
             reader = ipc.open_stream(file) if streamed else ipc.open_file(file)
             held = reader if streamed else map(reader.get_batch, range(reader.num_record_batches))
-            rows = rows_of(self.room, len(reader.schema))
+            rows = rows_of(self.room, width_of(reader.schema))
             for batch in held:
                 batch.validate(full=True)  # see columnar.read_arrow
                 yield from (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
 
 
 def rows_of(room: int, columns: int) -> int:
-    """How many rows of so many columns take that many bytes."""
+    """How many rows of so many columns of numbers take that many bytes."""
     return min(max(room // (NUMBER * max(columns, 1)), LEAST), MOST)
+
+
+def width_of(schema: Any) -> int:
+    """How many columns of numbers take as much as these."""
+    return sum(1 if pa.types.is_primitive(kind) and not pa.types.is_temporal(kind) else TEXT for kind in schema.types)
 
 
 def _tables(batches: Iterator[Any], path: Path, kind: str) -> Iterator[Table]:

@@ -15,6 +15,7 @@ from fallline.data.table import Table
 from fallline.errors import InputError
 
 SHARE = 24  # a piece, decoded and encoded, is held some ten times over while it is worked on
+LARGE = 3  # times that for a file of columns: they are used as they lie there, while another piece is made
 
 
 class WholeOnlyError(InputError):
@@ -57,9 +58,9 @@ def pieces_of(
     room = memory // SHARE
     start = b"" if path.is_dir() else start_of(path)
     if start.startswith(PARQUET) or (path.is_dir() and is_partitioned(path)):
-        return ParquetPieces(path, room)
+        return ParquetPieces(path, LARGE * room)
     if start.startswith((ARROW, STREAM)):
-        return ArrowPieces(path, room)
+        return ArrowPieces(path, LARGE * room)
     if is_arrays(path):
         if kind := whole_only(path):
             raise WholeOnlyError(
@@ -71,4 +72,4 @@ def pieces_of(
         return LibsvmPieces(path, room)
     options: dict[str, Any] = {"header": header, "delimiter": delimiter, "quote": quote, "missing": tuple(missing)}
     options["names"] = names
-    return TextPieces(path, room, encoding, options)
+    return TextPieces(path, LARGE * room, encoding, options)
