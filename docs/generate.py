@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fallline.averages import AVERAGES
+from fallline.explain.concepts import CONCEPTS
+from fallline.explain.symptoms import SYMPTOMS
 from fallline.files import write_whole
 from fallline.gauges import GAUGES
 from fallline.losses import CLASSIFICATION, MULTICLASS, POSITIVE, REGRESSION
@@ -27,8 +29,8 @@ MARKED = re.compile(r"(<!-- table: (?P<name>[\w ]+) -->\n).*?(<!-- end of table 
 class Table(NamedTuple):
     """Parts to be listed, and how a row of the list is made of a part's name and class."""
 
-    parts: Mapping[str, type]
-    row: Callable[[str, type], dict[str, str]]
+    parts: Mapping[str, Any]
+    row: Callable[[str, Any], dict[str, str]]
 
 
 def fields(part: Any) -> str:
@@ -43,7 +45,7 @@ def number(value: Any) -> str:
     return re.sub(r"e([+-])0+", lambda match: "e" + match[1].replace("+", ""), repr(value))
 
 
-def summary(part: type) -> str:
+def summary(part: Any) -> str:
     """The first paragraph of a docstring, fit for a table's cell."""
     paragraph = (part.__doc__ or "").strip().split("\n\n")[0]
     return " ".join(paragraph.split()).replace("|", "\\|")
@@ -70,6 +72,16 @@ def loss_row(name: str, part: type) -> dict[str, str]:
     }
 
 
+def symptom_row(name: str, symptom: Any) -> dict[str, str]:
+    """A symptom, what its function sees, why it is so, and its concept."""
+    return {
+        "name": f"`{name}`",
+        "what is seen": summary(symptom.detect),
+        "why": symptom.why,
+        "concept": CONCEPTS[symptom.concept],
+    }
+
+
 def by_class(*parts: type) -> dict[str, type]:
     """Parts by the names of their classes."""
     return {part.__name__: part for part in parts}
@@ -90,6 +102,7 @@ TABLES = {
     "stops": Table(STOPS, part_row),
     "stops that hold stops": Table(by_class(AnyOf, AllOf), holder_row),
     "gauges": Table(GAUGES, part_row),
+    "symptoms": Table(SYMPTOMS, symptom_row),
 }
 
 

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from fallline.errors import InputError
     from fallline.estimators import GDClassifier, GDRegressor, SGDClassifier, SGDRegressor
     from fallline.executors.compiled import compiled
-    from fallline.functions import SURFACES, maximize, minimize
+    from fallline.functions.minimize import maximize, minimize
+    from fallline.functions.surfaces import SURFACES
     from fallline.model import Model
     from fallline.objectives import Function, Linear, SoftmaxRegression
     from fallline.plan import Plan

@@ -30,6 +30,8 @@ class Run(NamedTuple):
     state: State
     trace: Trace
     reason: str
+    objective: Any = None  # what was walked down
+    plan: Any = None  # by which plan; None where the parts were given one by one
 
     @property
     def w(self) -> Array:
@@ -40,6 +42,12 @@ class Run(NamedTuple):
     def diverged(self) -> bool:
         """Whether the walk ran away; its point is then no answer."""
         return "diverged:" in self.reason  # as trace.broken and stops.Diverged word it, alone or among other reasons
+
+    def explain(self, plan: Any = None) -> Any:
+        """What ails it and the one change that mends it: fallline.explain.explanation.explain. plan: where none walked it."""
+        from fallline.explain.explanation import explain_run
+
+        return explain_run(self, plan)
 
     def __str__(self) -> str:
         """Where it ended, how close to the optimum if anybody knows, and why."""
@@ -113,7 +121,7 @@ def descend(
         steps = looked_at(segment.length, every)
         known = readings(advance, state)
         trace.note(objective, before.mean, looks, steps, segment.visits(steps), pace.at(state.t), known)
-    return Run(state, trace, reason)
+    return Run(state, trace, reason, objective)
 
 
 def readings(advance: Any, state: State) -> Readings:

@@ -1,10 +1,28 @@
-"""Gauges: extra columns that a trace can carry, each read from the objective and the point at every look."""
+"""Gauges: extra columns that a trace can carry, each read from the objective and the point at every look.
 
+A gauge is a part: `name()`, its column; `price(n)`, what a look at n rows costs, in gradients of all rows; and what reads it,
+`read(objective, w)`, or `since(objective, w, back)` where it takes the looks before, too. To add one: write the class, add the
+row.
+"""
+
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+
+SHIFT = 1e-6  # of a point's length: how far apart two gradients are taken, whose difference is the curvature
+
+
+class Back(NamedTuple):
+    """What a gauge may look back on. Looks are after every so many steps, not after each."""
+
+    start: Array  # where the walk began
+    before: Array  # the look before this
+    earlier: Array | None  # the one before that
+    steps: int  # between the last two
+    rate: float  # at the last step
 
 
 class GradientNorm(NamedTuple):
@@ -12,6 +30,9 @@ class GradientNorm(NamedTuple):
 
     def name(self) -> str:
         return "gradient_norm"
+
+    def price(self, n: int) -> float:
+        return 1.0
 
     def read(self, objective: Any, w: Array) -> float:
         g = objective.gradient(w, slice(None))
@@ -26,6 +47,9 @@ class Validation(NamedTuple):
     def name(self) -> str:
         return "validation_loss"
 
+    def price(self, n: int) -> float:
+        return float(self.objective.n / n)
+
     def read(self, objective: Any, w: Array) -> float:
         return float(self.objective.value(w))
 
@@ -38,8 +62,200 @@ class Distance(NamedTuple):
     def name(self) -> str:
         return "distance"
 
+    def price(self, n: int) -> float:
+        return 0.0
+
     def read(self, objective: Any, w: Array) -> float:
         return float(np.linalg.norm(w - self.point))
 
 
-GAUGES = {"gradient_norm": GradientNorm, "validation_loss": Validation, "distance": Distance}
+class Travelled(NamedTuple):
+    """Distance from where the walk began: √t in a random walk, t where it goes straight on."""
+
+    def name(self) -> str:
+        return "travelled"
+
+    def price(self, n: int) -> float:
+        return 0.0
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        return float(np.linalg.norm(w - back.start))
+
+
+class UpdateRatio(NamedTuple):
+    """‖w − before‖/‖w‖: how much of the weights a look's updates changed."""
+
+    def name(self) -> str:
+        return "update_ratio"
+
+    def price(self, n: int) -> float:
+        return 0.0
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        return float(np.linalg.norm(w - back.before)) / max(float(np.linalg.norm(w)), 1e-300)
+
+
+class Turn(NamedTuple):
+    """The angle in degrees between the last two displacements: 0 straight on, 90 by chance, 180 to and fro."""
+
+    def name(self) -> str:
+        return "turn"
+
+    def price(self, n: int) -> float:
+        return 0.0
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        if back.earlier is None:
+            return math.nan
+        new, old = w - back.before, back.before - back.earlier
+        lengths = float(np.linalg.norm(new) * np.linalg.norm(old))
+        return math.degrees(math.acos(max(-1.0, min(1.0, float(new @ old) / lengths)))) if lengths > 0.0 else math.nan
+
+
+class GradientSpread(NamedTuple):
+    """tr C: the variance of one row's gradient, added over coordinates, from `rows` rows; 0: from all."""
+
+    rows: int = 256
+    seed: int = 0
+
+    def name(self) -> str:
+        return "gradient_spread"
+
+    def price(self, n: int) -> float:
+        return 1.0 if not self.rows else min(self.rows / n, 1.0)
+
+    def read(self, objective: Any, w: Array) -> float:
+        return _spread(objective, w, self.rows, self.seed)
+
+
+class NoiseScale(NamedTuple):
+    """tr C/‖g‖²: the rows a step at which noise and signal are alike (McCandlish et al. 2018, eq. 2.9); tr C from `rows` rows."""
+
+    rows: int = 256
+    seed: int = 0
+
+    def name(self) -> str:
+        return "noise_scale"
+
+    def price(self, n: int) -> float:
+        return 1.0 + (1.0 if not self.rows else min(self.rows / n, 1.0))
+
+    def read(self, objective: Any, w: Array) -> float:
+        g = objective.gradient(w, slice(None))
+        return _spread(objective, w, self.rows, self.seed) / max(float(g @ g), 1e-300)
+
+
+class StepCurvature(NamedTuple):
+    """Δw·Δg/‖Δw‖²: the curvature along the last displacement, on average over it."""
+
+    def name(self) -> str:
+        return "step_curvature"
+
+    def price(self, n: int) -> float:
+        return 2.0
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        move = w - back.before
+        square = float(move @ move)
+        return (
+            float(move @ (objective.gradient(w) - objective.gradient(back.before))) / square
+            if square > 0.0
+            else math.nan
+        )
+
+
+class Reach(NamedTuple):
+    """How far the last displacement went along its line, by the parabola with its slopes at both ends: 1 is its bottom.
+
+    Below 1 it undershot; at 2 it is as high on the other side, and beyond 2 higher.
+    """
+
+    def name(self) -> str:
+        return "reach"
+
+    def price(self, n: int) -> float:
+        return 2.0
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        move = w - back.before
+        first, last = float(move @ objective.gradient(back.before)), float(move @ objective.gradient(w))
+        return 1.0 - last / first if first != 0.0 else math.nan
+
+
+class Sharpness(NamedTuple):
+    """λ₁·rate/2, λ₁ the largest curvature here: plain steps on all rows run away where it stays above 1 (Cohen et al. 2021).
+
+    λ₁ by `rounds` of power iteration, from below.
+    """
+
+    rounds: int = 20
+
+    def name(self) -> str:
+        return "sharpness"
+
+    def price(self, n: int) -> float:
+        return 1.0 + self.rounds
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        g, v = objective.gradient(w), np.random.default_rng(0).standard_normal(len(w))
+        largest, shift = 0.0, SHIFT * max(1.0, float(np.linalg.norm(w)))
+        for _ in range(self.rounds):
+            v /= max(float(np.linalg.norm(v)), 1e-300)
+            turned = (objective.gradient(w + shift * v) - g) / shift
+            largest, v = float(v @ turned), turned
+        return 0.5 * back.rate * largest
+
+
+class EffectiveRate(NamedTuple):
+    """−Δw·g/(‖g‖²·steps), g the gradient at the look before: the rate at which plain steps would have gone as far down it."""
+
+    def name(self) -> str:
+        return "effective_rate"
+
+    def price(self, n: int) -> float:
+        return 1.0
+
+    def since(self, objective: Any, w: Array, back: Back) -> float:
+        g = objective.gradient(back.before)
+        return -float((w - back.before) @ g) / max(float(g @ g) * back.steps, 1e-300)
+
+
+class WithinMargin(NamedTuple):
+    """The share of rows with y·z < 1: those that a hinge still pulls at. For two classes."""
+
+    def name(self) -> str:
+        return "within_margin"
+
+    def price(self, n: int) -> float:
+        return 0.5
+
+    def read(self, objective: Any, w: Array) -> float:
+        return float(np.mean(objective.margins(w) < 1.0))
+
+
+def _spread(objective: Any, w: Array, rows: int, seed: int) -> float:
+    """mean ‖gᵢ‖² − ‖mean gᵢ‖² over drawn rows, made unbiased; what a penalty pulls is common to all and falls out."""
+    n = objective.n
+    chosen = np.arange(n) if not rows or rows >= n else np.random.default_rng(seed).choice(n, rows, replace=False)
+    G = np.array([objective.gradient(w, chosen[k : k + 1]) for k in range(len(chosen))])
+    spread = float(((G - G.mean(axis=0)) ** 2).sum() / len(G))
+    return spread if len(G) == n else spread * len(G) / (len(G) - 1)
+
+
+GAUGES = {
+    "gradient_norm": GradientNorm,
+    "validation_loss": Validation,
+    "distance": Distance,
+    "travelled": Travelled,
+    "update_ratio": UpdateRatio,
+    "turn": Turn,
+    "gradient_spread": GradientSpread,
+    "noise_scale": NoiseScale,
+    "step_curvature": StepCurvature,
+    "reach": Reach,
+    "sharpness": Sharpness,
+    "effective_rate": EffectiveRate,
+    "within_margin": WithinMargin,
+}
+FREE = (Travelled(), UpdateRatio(), Turn())
+"""Those that cost no gradient."""

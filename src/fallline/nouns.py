@@ -69,7 +69,7 @@ class Average(Protocol):
 
 
 class Gauge(Protocol):
-    """An extra column of the trace, read at every look."""
+    """An extra column of the trace, read at every look; see gauges.py for those that look back, too."""
 
     def name(self) -> str: ...
     def read(self, objective: Any, w: Array) -> float: ...

@@ -153,7 +153,7 @@ class Plan:
         limits = (*stops, *filter(None, (self._limit(),)))
         if self.automatic:
             settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges, "start": start}
-            return solve(objective, float(self.tol or 0.0), budget=AnyOf(limits), **settings)
+            return solve(objective, float(self.tol or 0.0), budget=AnyOf(limits), **settings)._replace(plan=self)
         n, updates = objective.n, self.updates(objective.n)
         size = self.size(n)
         timely = max(1, TIMED // n) if self.budget == "seconds" or stops else updates
@@ -170,10 +170,11 @@ class Plan:
         stop = AnyOf((Diverged(), *limits))
         steps = -(-n // size)
         every = max(1, steps // looks) if looks and steps > 1 else 1
-        return descend(
+        run = descend(
             objective, sampler=sampler, step=step, schedule=schedule, stop=stop,
             average=average, advance=advance, gauges=gauges, every=every, start=start,
         )  # fmt: skip
+        return run._replace(plan=self)
 
     def _order(self, objective: Any, size: int) -> Any:
         """The order of the rows: in windows where they are more than memory holds."""

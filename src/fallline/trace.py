@@ -27,6 +27,7 @@ import numpy as np
 
 from fallline.errors import InputError
 from fallline.files import write_whole
+from fallline.gauges import Back
 
 Array = np.ndarray[Any, Any]
 Readings = Mapping[str, float]
@@ -47,6 +48,7 @@ class Trace:
         self.points: list[Array] = []
         self.about: dict[str, Any] = {}
         self._walked = 0.0
+        self._recent: list[Array] = []
 
     def __len__(self) -> int:
         return len(self.columns["t"])
@@ -106,8 +108,8 @@ class Trace:
             columns["loss"].extend(objective.values(unknown).tolist() if len(unknown) else [])
             columns["loss"].extend([readings["loss"]] if "loss" in readings else [])
             columns["size"].extend(np.linalg.norm(looks, axis=1).tolist())
-            for name, gauge in self.gauges.items():
-                columns[name].extend(gauge.read(objective, w) for w in looks)
+            if self.gauges:
+                self._gauge(objective, looks, np.diff(steps, prepend=0), rate)
         columns["t"].extend((t + steps).tolist())
         columns["visits"].extend((seen + visits).tolist())
         share = steps / steps[-1] if steps[-1] else np.zeros(many)
@@ -122,6 +124,20 @@ class Trace:
             self.points.extend(looks)
         else:
             self.points.clear()
+
+    def _gauge(self, objective: Any, looks: Array, steps: Array, rate: float) -> None:
+        """Read every gauge at every look; one that looks back knows nothing at the start."""
+        for w, between in zip(looks, steps.tolist(), strict=True):
+            recent = self._recent
+            back = (
+                Back(recent[0], recent[-1], recent[-2] if len(recent) > 1 else None, between, rate) if recent else None
+            )
+            for name, gauge in self.gauges.items():
+                if not hasattr(gauge, "since"):
+                    self.columns[name].append(gauge.read(objective, w))
+                else:
+                    self.columns[name].append(gauge.since(objective, w, back) if back is not None else math.nan)
+            self._recent = [*recent[:1], *recent[1:][-1:], w]  # the start and the last two
 
     def broken(self) -> str:
         """Why the walk cannot go on, whatever the stopping rules say: a loss that is no number, or beyond all bounds."""
@@ -139,6 +155,10 @@ class Trace:
         for name in {**self.columns, **other.columns}:
             other.columns[name] = list(self.columns.get(name, unread))
         other.points, other.about = list(self.points), dict(self.about)
+        other._recent = self._recent or [
+            *self.points[:1],
+            *self.points[1:][-2:],
+        ]  # of a trace that was read from a file
         return other
 
     def between(self, first: int, last: int | None = None) -> "Trace":

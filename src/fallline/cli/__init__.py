@@ -6,6 +6,7 @@ import click
 
 from fallline import __version__
 from fallline.cli.compare import compare
+from fallline.cli.explain import explain
 from fallline.cli.fit import fit
 from fallline.cli.forecast import forecast
 from fallline.cli.predict import predict
@@ -43,10 +44,11 @@ def main() -> None:
       fallline compare houses.csv --target price   your own table
       fallline fit houses.csv --target price -o model
       fallline forecast houses.csv --target price  what a descent will do, before it does
+      fallline explain model                       what ails a fit, and the one change that mends it
       fallline predict model new.csv -o predictions.csv
       fallline warm                                compile ahead: no first fit waits
     """
 
 
-for command in (compare, fit, forecast, predict, warm):
+for command in (compare, explain, fit, forecast, predict, warm):
     main.add_command(command)

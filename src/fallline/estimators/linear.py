@@ -21,9 +21,11 @@ from fallline.estimators.settings import CONSTRAINTS, Task, objective_of, plan_o
 from fallline.estimators.streaming import Rows
 from fallline.estimators.waiting import Waited
 from fallline.estimators.watching import Callbacks, Line, Watching
+from fallline.explain.explanation import Explanation, explain, explain_run
 from fallline.forecast.ahead import forecast_of
 from fallline.forecast.result import Forecast
 from fallline.objectives.variants import with_weights
+from fallline.plan import Plan
 from fallline.stops import NoBetter
 from fallline.trace import Trace
 
@@ -77,20 +79,45 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
         step="auto" plain mini-batch steps stand for it, at 0.3 of the largest rate that works. Raises InputError for what is not
         forecast, several classes among it.
         """
-        probe = clone(self)
-        probe._validate_params()
-        X, tasks, weights, _ = probe._problem(X, y, sample_weight)
-        plan = plan_of(probe)
-        if self.standardise:
-            X = Scales.of(X, weights, bool(self.fit_intercept)).apply(X)
-        if len(tasks) > 1:
-            raise InputError(
-                "Each class against the rest is a walk of its own: forecast with y of two classes, one at a time."
-            )
-        objective = objective_of(probe, X, tasks[0], weights)
-        names = getattr(probe, "feature_names_in_", ())
+        plan, objective, names, _ = self._one_walk(X, y, sample_weight, "forecast")
         own = {} if plan.automatic else {name: value for name, value in plan.as_dict().items() if name != "seed"}
         return forecast_of(objective, names=names, **{**own, **settings})
+
+    def explain(self, X: Any, y: Any, sample_weight: Any = None) -> Explanation:
+        """What ails the fit to X, y, most important first, with the one change that mends it, tried before it is told.
+
+        An estimator that is not fitted, as after a fit that ran away, is walked first. Raises InputError for each class against
+        the rest.
+        """
+        plan, objective, names, scales = self._one_walk(X, y, sample_weight, "explain")
+        trace = getattr(self, "trace_", None)
+        if not isinstance(trace, Trace):
+            return explain_run(plan.run(objective), names=names)
+        return explain(objective, plan, trace, self._model().point(objective.size, scales), names=names)
+
+    def _one_walk(self, X: Any, y: Any, sample_weight: Any, doing: str) -> tuple[Plan, Any, Any, Scales]:
+        """The plan and the objective of a fit, the columns' names and scales; `doing`, in words, what they are wanted for."""
+        probe = clone(self)
+        probe._validate_params()
+        X, tasks, weights, codes = probe._problem(X, y, sample_weight)
+        if len(tasks) > 1:
+            raise InputError(
+                f"Each class against the rest is a walk of its own: {doing} with y of two classes, one at a time."
+            )
+        learnt, scales = np.arange(len(weights)), Scales.none(X.shape[1])
+        if self.early_stopping and doing == "explain":
+            learnt, _ = self._parts(len(weights), codes)
+        if self.standardise:
+            scales = Scales.of(X[learnt], weights[learnt], bool(self.fit_intercept))
+            X = scales.apply(X)
+        objective = objective_of(probe, X[learnt], tasks[0].of(learnt), weights[learnt])
+        return plan_of(probe), objective, getattr(probe, "feature_names_in_", ()), scales
+
+    def _parts(self, n: int, labels: Any) -> tuple[Array, Array]:
+        """The rows to learn from and those to hold out."""
+        seed = seed_of(self.random_state)
+        parts = train_test_split(np.arange(n), test_size=self.validation_fraction, random_state=seed, stratify=labels)
+        return np.sort(parts[0]), np.sort(parts[1])
 
     def _named_traces(self) -> Iterator[tuple[str, Trace]]:
         check_is_fitted(self)
@@ -113,13 +140,12 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
         shown: X, y and metadata as the user gave them, for scikit-learn's callbacks. labels: of which a validation split keeps
         the shares.
         """
-        plan, seed = plan_of(self), seed_of(self.random_state)
+        plan = plan_of(self)
         before = self._model() if self.warm_start and hasattr(self, "coef_") else None
         self.__dict__.pop("_streams", None)
         learnt, held = np.arange(len(weights)), np.zeros(0, int)
         if self.early_stopping:
-            parts = train_test_split(learnt, test_size=self.validation_fraction, random_state=seed, stratify=labels)
-            learnt, held = map(np.sort, parts)
+            learnt, held = self._parts(len(weights), labels)
         scales = Scales.none(X.shape[1])
         if self.standardise:
             scales = Scales.of(X[learnt], weights[learnt], bool(self.fit_intercept))

@@ -38,7 +38,7 @@ def forecast_of(
     began = time.perf_counter()
     free = plan is None and settings.get("rate") is None
     plan = Plan(**{"step": "plain", **settings}) if plan is None else plan
-    _refuse(plan)
+    refuse_walk(plan)
     ground = ground_of(objective) if ground is None else ground
     n = objective.n
     rows = Rows(n, plan.size(n), ORDERS[named(plan.sampler, ORDERS)] is not WithReplacement)
@@ -74,7 +74,8 @@ def pace_of(objective: Any, plan: Plan) -> float:
     return float(trace.last("seconds") / trace.last("t"))
 
 
-def _refuse(plan: Plan) -> None:
+def refuse_walk(plan: Plan) -> None:
+    """Raise InputError for a plan whose walk is not forecast."""
     if plan.automatic or named(plan.step, METHODS) in METHODS:
         raise InputError(f'The step "{plan.step}" sets its own pace: forecast plain, momentum or nesterov.')
     if plan.average not in (None, "none"):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from fallline.errors import InputError
 from fallline.kernels import penalty as shrink
@@ -117,6 +118,13 @@ class Linear(RowObjective):
         model = LinearModel(rows, y, weights_of(weights, n), o, self.loss, d, int(intercept))
         super().__init__(model, NoPenalty() if penalty is None else penalty, 1, d + int(intercept))
         self.intercept = intercept
+
+    def margins(self, w: Array) -> Array:
+        """y·z of every row, (n,): positive where a row of two classes is on its right side."""
+        self._check(w)
+        rows, model = self.model.rows, self.model
+        X = rows.X if hasattr(rows, "X") else sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
+        return np.asarray(model.y * (X @ w[: model.d] + model.offset + (model.free * w[-1] if model.free else 0.0)))
 
     def curvature(self, w: Array) -> Array:
         """d² loss/dz² of every row at w, times its weight, (n,)."""

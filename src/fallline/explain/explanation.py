@@ -1,0 +1,147 @@
+"""The door: from a run to what ails it, most important first, each change tried before it is told."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fallline.errors import InputError
+from fallline.explain.case import Case
+from fallline.explain.finding import Change, Finding, number, percent
+from fallline.explain.probe import probe
+from fallline.explain.symptoms import PACE, SYMPTOMS, finding_of, signs
+from fallline.objectives.linear import RowObjective
+from fallline.plan import Plan
+from fallline.problem import Charges
+from fallline.trace import Trace
+
+Array = np.ndarray[Any, Any]
+
+HEALTHY = "healthy: nothing to change"
+TRIED = 3  # causes of a slow walk that are tried, the largest gain first, until one is borne out
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What ails a run: findings, the most important first; and what looked like one until it was tried."""
+
+    findings: tuple[Finding, ...]
+    refuted: tuple[Finding, ...]
+    left: float  # of the excess at the start; infinite of a run that ran away
+    excess: float  # above the optimum
+    loss: float  # at the end
+    seconds: float
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    @property
+    def headline(self) -> str:
+        """In a line: what is first, or that nothing is."""
+        if self.findings:
+            more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
+            return f"{self.findings[0].title}{more}"
+        if np.isfinite(self.left) and self.left <= 0.01:
+            return HEALTHY
+        return (
+            f"no cause found, and {percent(self.left)} of the excess at the start is left"
+            if np.isfinite(self.left)
+            else "no cause found, and the run is lost"
+        )
+
+    def applied(self, charges: Charges, reading: Mapping[str, Any]) -> tuple[Change, Charges, dict[str, Any]] | None:
+        """The first change that is borne out and that a recipe can say, with charges and reading changed likewise."""
+        for finding in self.findings:
+            change = finding.change
+            if change is not None and change.ready and finding.tried is not None:
+                return change, charges._replace(**change.charges), {**reading, **change.reading}
+        return None
+
+    def __str__(self) -> str:
+        """The findings as a page of text."""
+        said = [f"{self.headline[0].upper()}{self.headline[1:]}."]
+        if np.isfinite(self.left):
+            said.append(
+                f"The run ended {number(max(self.excess, 0.0))} above the optimum, {percent(self.left)} of the excess at the "
+                "start."
+            )
+        for k, finding in enumerate(self.findings, start=1):
+            said += ["", f"{k}. {finding.title}", *(f"   {line}" for line in finding.lines())]
+        if self.refuted:
+            said += [
+                "",
+                "Looked at and left out, as trying it did not help: "
+                + "; ".join(_refuted(one) for one in self.refuted)
+                + ".",
+            ]
+        return "\n".join(said)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {
+            "headline": self.headline, "left": self.left, "excess": self.excess, "seconds": self.seconds,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "refuted": [finding.as_dict() for finding in self.refuted],
+        }  # fmt: skip
+
+
+def _refuted(finding: Finding) -> str:
+    assert finding.tried is not None
+    assert finding.change is not None
+    return f"{finding.title.lower()} ({finding.change.text.rstrip('.')}: {finding.tried.effect})"
+
+
+def explain_run(run: Any, plan: Plan | None = None, names: Any = ()) -> Explanation:
+    """What ails a Run. Raises InputError where neither it nor the caller knows the plan."""
+    plan = plan or run.plan
+    if plan is None and "solver" in run.trace.about:
+        plan = Plan()
+    if plan is None:
+        raise InputError(
+            "The run was put together from parts, and no plan says how: name it, run.explain(plan=Plan(...))."
+        )
+    return explain(run.objective, plan, run.trace, run.w, diverged=run.diverged, names=names)
+
+
+def explain(
+    objective: Any, plan: Plan, trace: Trace, w: Array, *, diverged: bool = False, names: Any = (),
+    units: tuple[float, float] = (0.0, 1.0), validation: Any = None,
+) -> Explanation:  # fmt: skip
+    """What ails a run of `plan` on `objective` that left `trace` and the point `w`.
+
+    names: of the columns; units: mean and scale that the target was brought to one scale by. A change is tried for a quarter of
+    the run's budget each way, or by fits to three quarters of the rows measured on the others, and told as advice only where that
+    bears it out. Raises InputError for an objective that is not a model of rows.
+    """
+    if not isinstance(objective, RowObjective):
+        raise InputError(
+            "Only models of rows are explained (Linear, SoftmaxRegression): a function has no rows to look at."
+        )
+    if objective.disk is not None:
+        raise InputError(
+            "Rows that are read in pieces are not explained: explain a fit to as many rows as memory holds."
+        )
+    began = time.perf_counter()
+    case = Case(objective, plan, trace, np.asarray(w, float), diverged, tuple(map(str, names)), units)
+    findings: list[Finding] = []
+    refuted: list[Finding] = []
+    paces = 0
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for name, sign in signs(case).items():
+            slow = SYMPTOMS[name].kind == PACE
+            if slow and (paces < 0 or paces >= TRIED):
+                continue  # another one has spoken
+            tried = probe(case, sign)
+            finding = replace(finding_of(name, sign, case), tried=tried)
+            fine = tried is None or tried.helped
+            (findings if fine else refuted).append(finding)
+            if slow:
+                paces = -1 if fine else paces + 1
+        left, excess = case.left, float(case.excess[-1])
+    loss = float(trace.last("loss"))
+    return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began)

@@ -1,0 +1,74 @@
+"""Changes of what is asked, tried on rows held out: a quarter of the rows says what a fit to the others is worth."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fallline.explain.case import Case
+from fallline.explain.finding import SHIFTS, Change, Effect, Tried
+from fallline.objectives.variants import subset
+from fallline.reference.limits import gathered_rows
+from fallline.solver import solve
+
+Array = np.ndarray[Any, Any]
+
+EVERY = 4  # every so many of the shuffled rows are held out
+MOST = 20_000  # rows that are fitted and held out together
+CLOSE = 1e-5  # of the loss: how near each optimum is
+
+
+Back = Callable[[Array], Array]  # from scores to predictions in the user's units
+
+
+def held_out(case: Case, change: Change, measure: "Measure", back: Back | None = None, least: float = SHIFTS) -> Tried:
+    """Fit the rest both ways to the optimum, and measure both on the rows held out.
+
+    back: from the changed fit's scores to the user's units, where they are not the case's own.
+    """
+    assert change.remake is not None
+    before = _measured(case, case.objective, measure, _own(case))
+    after = _measured(case, change.remake(case.objective), measure, back or _own(case))
+    return Tried(
+        "fitted to three quarters of the rows, measured on the others", Effect(measure.words, before, after), least
+    )
+
+
+def _own(case: Case) -> Back:
+    mean, scale = case.units
+    return lambda z: np.array([case.objective.loss.mean(score) for score in z.tolist()]) * scale + mean
+
+
+def _measured(case: Case, objective: Any, measure: "Measure", back: Back) -> float:
+    order = np.random.default_rng(0).permutation(objective.n)[:MOST]
+    held, kept = np.sort(order[::EVERY]), np.sort(np.delete(order, np.s_[::EVERY]))
+    w = solve(subset(objective, kept), CLOSE).w
+    part = subset(objective, held)
+    z = gathered_rows(part, np.arange(part.n)) @ w + part.model.offset
+    truth = case.objective.model.y[held] * case.units[1] + case.units[0]
+    return float(measure.of(objective.loss, part.model.y, z, truth, back))
+
+
+class Measure(NamedTuple):
+    """How a fit does on rows that it has not seen, less being better: of loss, targets, scores, truth and `back`."""
+
+    words: str
+    of: Callable[[Any, Array, Array, Array, Back], Any]
+
+
+def _rates(loss: Any, y: Array, z: Array, truth: Array, back: Back) -> float:
+    return float(np.mean([np.mean((z > 0.0)[y == value] != (value > 0.0)) for value in np.unique(y)]))
+
+
+def _losses(loss: Any, y: Array, z: Array, truth: Array, back: Back) -> float:
+    return float(np.mean([loss.value(*pair) for pair in zip(y.tolist(), z.tolist(), strict=True)]))
+
+
+MEDIAN_ERROR = Measure(
+    "the median error on rows held out is", lambda loss, y, z, truth, back: np.median(np.abs(truth - back(z)))
+)
+MEAN_ERROR = Measure(
+    "the mean error on rows held out is", lambda loss, y, z, truth, back: np.mean(np.abs(truth - back(z)))
+)
+ERROR_RATES = Measure("the mean of both classes' error rates on rows held out is", _rates)
+HELD_LOSS = Measure("the loss on rows held out is", _losses)

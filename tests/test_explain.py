@@ -1,0 +1,262 @@
+"""Findings: every symptom has a run that shows it and one that does not; advice is tried before it is told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fallline import GDClassifier, GDRegressor, Linear, Plan, SoftmaxRegression, solve
+from fallline.cli import main
+from fallline.errors import DivergedError, InputError
+from fallline.explain.case import Case
+from fallline.explain.concepts import CONCEPTS
+from fallline.explain.explanation import HEALTHY, explain
+from fallline.explain.finding import Effect, Tried
+from fallline.explain.probe import probe
+from fallline.explain.prospect import Prospect
+from fallline.explain.symptoms import SYMPTOMS, signs
+from fallline.gauges import Validation
+from fallline.losses import LogLoss, SquaredError
+from fallline.penalties import L1, L2, NoPenalty
+
+ROWS, COLUMNS = 500, 4
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((ROWS, COLUMNS))
+SLOPES = np.array([1.0, -1.0, 0.5, 0.2])
+NOISE = RNG.standard_normal(ROWS)
+Y = X @ SLOPES + 0.5 * NOISE
+SIDES = np.where(X @ SLOPES + RNG.logistic(size=ROWS) > 0.0, 1.0, -1.0)
+SQUARES, LOGISTIC, MILD = SquaredError(), LogLoss(), L2(1.0 / ROWS)
+MINI = Plan(step="plain", batch_size=16, rate=0.1, schedule="cosine", amount=30.0)
+CONSTANT = replace(MINI, schedule="constant")
+
+
+def case_of(on: Linear, plan: Plan, **more: Any) -> Case:
+    """The case of a plan's run."""
+    start, gauges = more.pop("start", None), more.pop("gauges", ())
+    run = plan.run(on, start=start, gauges=gauges)
+    return Case(on, plan, run.trace, run.w, run.diverged, **more)
+
+
+def numbers(X: Any = X, y: Any = Y, penalty: Any = MILD, loss: Any = SQUARES) -> Linear:
+    return Linear(X, y, loss, penalty)
+
+
+def classes(X: Any = X, y: Any = SIDES, penalty: Any = MILD) -> Linear:
+    return Linear(X, y, LOGISTIC, penalty)
+
+
+def limit(on: Linear, plan: Plan) -> float:
+    return Prospect(on).limit(plan)
+
+
+def at(share: float, on: Linear, plan: Plan, **settings: Any) -> Case:
+    """At that share of the largest rate."""
+    plan = replace(plan, **settings)
+    return case_of(on, replace(plan, rate=share * limit(on, plan)))
+
+
+def skewed() -> Linear:
+    """Two columns at 0.99 correlation, and an answer between them."""
+    narrow = 0.1 * NOISE
+    table = np.column_stack([X[:, :2], X[:, 0] + narrow])
+    return numbers((table - table.mean(axis=0)) / table.std(axis=0), narrow * 10.0 + 0.1 * Y, L2(1e-6))
+
+
+def copies() -> Linear:
+    narrow = 0.01 * NOISE
+    return numbers(np.column_stack([X[:, :2], X[:, 0] + narrow]), narrow * 100.0, L2(1e-6))
+
+
+def scarce(rows: int) -> Case:
+    """As many columns as rows, or few; rows held out."""
+    rng = np.random.default_rng(1)
+    wide = np.column_stack([X, rng.standard_normal((ROWS, 46))])
+    on = numbers(wide[:rows], Y[:rows] + NOISE[:rows], L2(1e-6))
+    held = numbers(wide[-100:], Y[-100:] + NOISE[-100:], L2(1e-6))
+    return case_of(on, Plan(step="plain", variant="batch", rate=0.2, amount=400.0), gauges=[Validation(held)])
+
+
+ORDER = np.argsort(Y)
+TAIL = np.exp(1.2 * X @ SLOPES)
+BATCH = {"variant": "batch", "schedule": "constant"}
+
+SICK = {
+    "saturated": lambda: case_of(classes(), MINI, start=np.array([40.0, 40.0, -40.0, 0.0, 0.0])),
+    "digits": lambda: case_of(numbers((X + np.array([3e5, 0, 0, 0])).astype(np.float32)), Plan()),
+    "file_order": lambda: case_of(numbers(X[ORDER], Y[ORDER]), replace(CONSTANT, sampler="in_order")),
+    "leak": lambda: case_of(numbers(np.column_stack([X, Y + 0.01 * NOISE])), Plan()),
+    "removed_all": lambda: case_of(numbers(penalty=L1(5.0)), Plan()),
+    "dominates": lambda: case_of(numbers(penalty=L2(10.0)), Plan()),
+    "imbalance": lambda: case_of(classes(y=np.where(X @ SLOPES > 3.2, 1.0, -1.0)), Plan()),
+    "separable": lambda: case_of(classes(y=np.sign(X @ SLOPES), penalty=NoPenalty()), MINI),
+    "two_values": lambda: case_of(numbers(y=(SIDES > 0) * 1.0), Plan()),
+    "counts": lambda: case_of(numbers(y=np.random.default_rng(0).poisson(TAIL) * 1.0), Plan()),
+    "amounts": lambda: case_of(numbers(y=TAIL * np.exp(0.3 * NOISE)), Plan()),
+    "bounded": lambda: case_of(numbers(y=1.0 / (1.0 + np.exp(-3.0 * Y))), Plan()),
+    "outliers": lambda: case_of(numbers(y=Y + np.where(np.arange(ROWS) % 100 == 0, 40.0, 0.0)), Plan()),
+    "overfitting": lambda: scarce(60),
+    "collinear": lambda: at(0.3, copies(), CONSTANT),
+    "diverged": lambda: at(1.5, numbers(), CONSTANT, **BATCH, amount=100.0),
+    "above": lambda: at(1.3, numbers(), CONSTANT, amount=10.0),
+    "edge": lambda: at(0.997, numbers(), CONSTANT, **BATCH, amount=60.0),
+    "unscaled": lambda: case_of(numbers(X * [1.0, 0.02, 1.0, 1.0]), MINI),
+    "momentum": lambda: at(0.5, numbers(), CONSTANT, **BATCH, step="momentum:beta=0.995", amount=200.0),
+    "noise_floor": lambda: at(0.6, numbers(), CONSTANT),
+    "decays_soon": lambda: at(0.1, numbers(), MINI, schedule="inverse_time:decay=5"),
+    "too_small": lambda: at(0.003, numbers(), CONSTANT, amount=5.0),
+    "warmup": lambda: case_of(numbers(), Plan(step="adam", batch_size=16, rate=3.0, schedule="cosine", amount=1.0)),
+    "batch_large": lambda: at(0.3, skewed(), CONSTANT, **BATCH, amount=10.0),
+    "stopped_early": lambda: at(0.06, numbers(), CONSTANT, amount=1.0),
+    "conditioned": lambda: at(0.3, skewed(), MINI),
+    "ran_long": lambda: at(0.5, numbers(), CONSTANT, **BATCH, amount=1000.0),
+}
+"""A run that shows each symptom."""
+
+WELL = {
+    "saturated": lambda: case_of(classes(), MINI, start=np.array([1.0, 0.0, 0.0, 0.0, 0.0])),
+    "digits": lambda: case_of(numbers((X + np.array([30.0, 0, 0, 0])).astype(np.float32)), Plan()),
+    "file_order": lambda: case_of(numbers(), replace(CONSTANT, sampler="in_order")),
+    "leak": lambda: case_of(numbers(np.column_stack([X, Y + NOISE])), Plan()),
+    "removed_all": lambda: case_of(numbers(penalty=L1(0.05)), Plan()),
+    "imbalance": lambda: case_of(classes(y=np.where(X @ SLOPES > 2.0, 1.0, -1.0)), Plan()),
+    "separable": lambda: case_of(classes(y=np.sign(X @ SLOPES)), MINI),
+    "two_values": lambda: case_of(classes(), Plan()),
+    "counts": lambda: case_of(numbers(y=np.round(20.0 + Y)), Plan()),
+    "amounts": lambda: case_of(numbers(y=20.0 + Y), Plan()),
+    "bounded": lambda: case_of(numbers(y=0.5 + 0.02 * Y), Plan()),
+    "outliers": lambda: case_of(numbers(y=Y + np.where(np.arange(ROWS) % 100 == 0, 2.0, 0.0)), Plan()),
+    "overfitting": lambda: scarce(400),
+    "collinear": lambda: at(0.3, numbers(np.column_stack([X, X[:, 0] + 0.01 * NOISE])), MINI),  # copies that do no harm
+    "edge": lambda: at(0.6, numbers(), CONSTANT, **BATCH, amount=60.0),
+    "momentum": lambda: at(0.5, numbers(), CONSTANT, **BATCH, step="momentum:beta=0.995", amount=5000.0),
+    "warmup": lambda: case_of(numbers(), Plan(step="adam", batch_size=16, rate=0.01, schedule="cosine", amount=3.0)),
+    "ran_long": lambda: at(0.5, numbers(), CONSTANT, **BATCH, amount=15.0),
+}
+"""A near miss, where a run that ails nothing is none."""
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_a_run_that_shows_a_symptom_is_seen_and_one_that_does_not_is_not(name):
+    symptom = SYMPTOMS[name]
+    sick = symptom.detect(SICK[name]())
+    assert sick is not None
+    assert sick.seen
+    well = WELL.get(name, lambda: case_of(numbers(), MINI))
+    assert symptom.detect(well()) is None
+
+
+def test_every_symptom_has_such_a_run_but_batches_that_only_noise_tells_apart():
+    assert set(SYMPTOMS) - set(SICK) == {"batch_small"}  # the same picture as the noise floor
+    assert {symptom.concept for symptom in SYMPTOMS.values()} <= set(CONCEPTS)
+
+
+@pytest.mark.parametrize("name", ["too_small", "diverged", "leak", "outliers", "above"])
+def test_the_cause_is_the_first_finding_and_its_change_helps_in_full(name):
+    case = SICK[name]()
+    found = explain(case.objective, case.plan, case.trace, case.w, diverged=case.diverged)
+    first = found.findings[0]
+    assert first.symptom == name
+    assert first.title in str(found)
+    if first.change.asks:
+        assert first.tried is None
+        return
+    assert first.tried.helped
+    if first.expected is not None:
+        left = Prospect(case.objective).tried(first.change.plan, 1.0, seed=77)[0]
+        assert left < 0.5 * min(found.left, 1.0)
+        assert abs(np.log(max(left, 1e-9) / max(first.expected.after, 1e-9))) < np.log(3.0) or left < 1e-6
+
+
+def test_a_sound_run_is_healthy_and_one_that_is_far_off_without_a_cause_is_not_called_so():
+    assert numbers_explained(MINI).headline == HEALTHY
+    assert numbers_explained(Plan()).headline == HEALTHY
+    on, plan = numbers(), replace(MINI, amount=0.1)
+    run = plan.run(on)
+    found = explain(on, plan, run.trace, on.start() + 1.0)
+    assert found.left > 0.01
+    assert HEALTHY not in str(found)
+
+
+def numbers_explained(plan: Plan) -> Any:
+    return plan.run(numbers()).explain()
+
+
+def test_causes_silence_what_they_explain():
+    case = SICK["file_order"]()
+    case = at(0.003, case.objective, case.plan, amount=5.0)
+    assert SYMPTOMS["too_small"].detect(case) is not None
+    assert next(iter(signs(case))) == "file_order"
+    assert "too_small" not in signs(case)
+
+
+def test_advice_that_the_probe_does_not_bear_out_is_not_given():
+    assert not Tried("", Effect("", 1.0, 0.9)).helped
+    assert Tried("", Effect("", np.inf, 0.5)).helped
+    assert not Tried("", Effect("", np.inf, 2.0)).helped  # no longer lost, and no lower than the start
+    case = SICK["imbalance"]()  # all but separable: weights do not make fewer errors
+    sign = SYMPTOMS["imbalance"].detect(case)
+    tried = probe(case, sign)
+    found = explain(case.objective, case.plan, case.trace, case.w)
+    assert ("imbalance" in [one.symptom for one in found.findings]) == tried.helped
+    assert ("imbalance" in [one.symptom for one in found.refuted]) != tried.helped
+
+
+def test_several_classes_and_losses_with_corners_are_explained_as_far_as_they_can_be():
+    codes = np.digitize(X @ SLOPES, [-0.5, 0.5])
+    on = SoftmaxRegression(X, codes, 3, MILD)
+    assert solve(on).explain().headline == HEALTHY
+    assert Plan(step="plain", rate=1e-3, amount=30.0).run(on).explain().findings[0].symptom == "too_small"
+
+
+def test_what_cannot_be_explained_is_refused_in_a_sentence():
+    run = MINI.run(numbers())._replace(plan=None)
+    with pytest.raises(InputError, match="name it"):
+        run.explain()
+    with pytest.raises(InputError, match="no rows"):
+        explain(object(), MINI, run.trace, run.w)
+
+
+def test_estimators_are_explained_on_their_data():
+    found = GDRegressor(step="plain", eta0=1e-4, max_epochs=5, tol=None).fit(X, Y).explain(X, Y)
+    assert found.findings[0].symptom == "too_small"
+    assert GDRegressor().fit(X, Y).explain(X, Y).headline == HEALTHY
+    lost = GDRegressor(step="plain", eta0=10.0)
+    with pytest.raises(DivergedError):
+        lost.fit(X, Y)
+    assert lost.explain(X, Y).findings[0].symptom == "diverged"
+    with pytest.raises(InputError, match="two classes"):
+        GDClassifier("hinge").fit(X, np.digitize(Y, [-1, 1])).explain(X, np.digitize(Y, [-1, 1]))
+
+
+def call(*arguments: Any) -> Any:
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def test_the_command_explains_a_folder_and_apply_makes_another(tmp_path: Path):
+    sick, better = tmp_path / "sick", tmp_path / "better"
+    assert call("fit", "diabetes", "--step", "plain", "--rate", "0.0001", "-o", sick, "-q").exit_code == 0
+    said = call("explain", sick)
+    assert said.exit_code == 0, said.output
+    for word in ("1. The rate is far too small", "Seen:", "Why:", "Change: raise the rate", "Expected:", "Tried ("):
+        assert word in said.output
+    found = json.loads(call("explain", sick, "--json").stdout)
+    assert found["findings"][0]["symptom"] == "too_small"
+    assert found["findings"][0]["concept"] in CONCEPTS
+    assert call("explain", sick, "--apply", "-o", better).exit_code == 0
+    losses = [json.loads((folder / "summary.json").read_text("utf-8"))["loss"] for folder in (sick, better)]
+    assert losses[1] < 0.7 * losses[0]
+    assert call("explain", better).output.startswith("Healthy: nothing to change")
+    nothing = call("explain", better, "--apply")
+    assert (nothing.exit_code, "Nothing to apply" in nothing.output) == (1, True)
+
+
+def test_a_fit_that_diverged_is_explained_from_its_folder_and_what_is_no_fit_is_refused(tmp_path: Path):
+    lost = tmp_path / "lost"
+    assert call("fit", "diabetes", "--step", "plain", "--rate", "5", "-o", lost, "-q").exit_code == 1
+    assert "The run diverged" in call("explain", lost).output
+    assert "holds no fit" in call("explain", tmp_path).output
