@@ -18,8 +18,13 @@ import scipy.sparse as sp
 
 from fallline.averages import Last, PolyakRuppert
 from fallline.data import load
+from fallline.data.column import Numbers, Text, column
+from fallline.data.facts import facts_of
 from fallline.data.pieces import pieces_of
+from fallline.data.pieces.columnar import ParquetPieces
+from fallline.data.scaling import merged
 from fallline.data.stream import stream
+from fallline.data.table import Table
 from fallline.descent import by_hand, descend
 from fallline.errors import InputError
 from fallline.executors.compiled import compiled
@@ -127,6 +132,63 @@ def test_text_that_looks_like_numbers_for_a_while_is_text_from_the_first_row_on(
     np.testing.assert_allclose(pieces.X, whole.X, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("spare", [0, 1 << 62])
+def test_a_file_is_decoded_once_where_the_disk_has_room_and_to_the_same_bits_where_it_has_not(
+    spare, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("fallline.data.pieces.spilled.SPARE", spare)
+    passes, one_pass = [], ParquetPieces.__iter__
+    monkeypatch.setattr(ParquetPieces, "__iter__", lambda self: passes.append(1) or one_pass(self))
+    path = written("parquet", tmp_path)
+    made = stream(path, "sold", memory=SMALL, folder=tmp_path)
+    assert len(passes) == (2 if spare else 1)
+    monkeypatch.undo()
+    assert np.array_equal(made.X, stream(path, "sold", memory=SMALL, folder=tmp_path).X)
+
+
+NUMBERS = {
+    "large": [1e300, -1e308, 3.0], "tiny": [5e-324, 1e-310, 0.0], "counting": np.arange(7.0), "constant": [0.1] * 4,
+    "single": np.array([16_777_217.0, 3.0], np.float32), "whole": [2, -(2**62)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("values", map(np.array, NUMBERS.values()), ids=NUMBERS)
+def test_the_facts_of_numbers_are_those_of_numpy(values):
+    facts, wide = facts_of(values), np.longdouble(values)
+    mean, deviation = merged([facts.moments])
+    assert mean == pytest.approx(float(wide.mean()), rel=1e-14)
+    assert deviation == pytest.approx(float(np.sqrt(np.square(wide - wide.mean()).mean())), rel=1e-14, abs=1e-15 * mean)
+    assert (facts.first, facts.last) == (values[0], values[-1])
+    assert facts.constant == (len(set(values.tolist())) == 1)
+    assert facts.counting == bool((np.diff(values.astype(float)) == 1.0).all())
+    for odd in (np.nan, np.inf, -np.inf):
+        assert facts_of(np.append(values.astype(float), odd)) is None
+
+
+@pytest.mark.parametrize(
+    "words", ["1,2.5,-3e-2", "1,,?,-.5", "+7,nan,1.", "1, 2,3 ", "-9,4", "1,two", "1,nan(1)", "007,1e999"]
+)
+def test_text_of_numbers_is_read_fast_to_what_it_is_value_by_value(words, monkeypatch):
+    table, missing = Table("t", ("x",), (pa.array(words.split(",") * 3),), "row {}".format), ("", "?", "nan", "-9")
+
+    def looked_at():
+        try:
+            return column(table, 0, missing, "drop it", part=True)
+        except InputError as error:
+            return str(error)
+
+    fast = looked_at()
+    monkeypatch.setattr("fallline.data.column.parsed", lambda values, missing: values)
+    slow = looked_at()
+    assert type(fast) is type(slow)
+    if isinstance(fast, Numbers):
+        np.testing.assert_array_equal(fast.values, slow.values)
+    elif isinstance(fast, Text):
+        assert (fast.codes.tolist(), fast.levels) == (slow.codes.tolist(), slow.levels)
+    else:
+        assert fast == slow
+
+
 FAR = 5500  # a row of the third piece or later
 MISTAKES = {
     "a slip": ("5.5", "5,5x", 'column "x" at line 5502 of t.csv is not a number'),
@@ -212,7 +274,7 @@ def test_windows_hold_each_row_once_a_pass_from_all_over_the_table(n, batch, win
         assert all(rows.min() < 0.4 * n < 0.6 * n < rows.max() for rows in held[:-1])
 
 
-class Table:
+class InMemory:
     """A table in memory that is read as one on disk is."""
 
     window = 150
@@ -243,7 +305,7 @@ class Table:
 def test_a_walk_in_windows_is_the_walk_by_hand_in_the_same_order(step, average, every, mixed):
     chance = np.random.default_rng(1)
     objective = Linear(chance.normal(size=(700, 5)), chance.normal(size=700))
-    objective.disk = Table(objective)
+    objective.disk = InMemory(objective)
     how = {"step": step, "schedule": InverseTime(0.05, decay=0.01), "average": average, "every": every}
     how |= {"sampler": Streamed(16, 0, 150, 10, mixed), "stop": Updates(100)}
     by, ours = descend(objective, advance=by_hand, **how), descend(objective, advance=InWindows(compiled), **how)

@@ -6,7 +6,7 @@ The same values make the same column, whether they came as text in a file, as an
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +24,9 @@ MISSING = ("", "?", "NA", "N/A", "nan", "NaN", "null", "None")
 STRAY_SHARE = 0.01  # fewer values than this that are not numbers are taken for slips of the pen, not for text
 STRAY_ROWS = 10  # from here on a single one is, too
 NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 WRITTEN = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
+    *STRINGS,
     pa.types.is_date,
     pa.types.is_time,
     pa.types.is_timestamp,
@@ -99,9 +98,7 @@ def column(
         made = Numbers(name, _floats(values.cast(pa.uint8())), boolean=True)
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         made = Numbers(name, _floats(values))
-    elif pa.types.is_temporal(kind) or any(
-        holds(kind) for holds in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    ):
+    elif pa.types.is_temporal(kind) or any(holds(kind) for holds in STRINGS):
         made = _from_text(name, values, missing, levels, table.place, "" if part else otherwise)
     else:
         raise InputError(
@@ -180,8 +177,8 @@ def _truths(values: Any) -> NDArray[np.bool_]:
 
 
 def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, place: Place, otherwise: str) -> Column:
-    if not levels and not pa.types.is_temporal(values.type) and (floats := _read(values, missing)) is not None:
-        return Numbers(name, floats)
+    if not levels and pa.types.is_floating((found := parsed(values, missing)).type):
+        return Numbers(name, _floats(found))
     encoded = values.cast(pa.large_string()).dictionary_encode().unify_dictionaries().combine_chunks()
     codes = _codes(encoded)
     words = pc.utf8_trim_whitespace(encoded.dictionary)
@@ -203,22 +200,32 @@ def _from_text(name: str, values: Any, missing: Collection[str], levels: bool, p
     return Numbers(name, floats[codes])
 
 
-def _read(values: Any, missing: Collection[str]) -> FloatArray | None:
-    """Text of which every value is a plain number or a marker as it stands, many times as fast as by its different values.
+def parsed(values: Any, missing: Collection[str]) -> Any:
+    """Text of which every value is a plain number or a marker as it stands, as numbers, many times as fast as by its different
+    values; any other column as it is.
 
-    None of any other: a value may have blanks around it, be no number, or be a number that says so by a word such as nan.
+    A value may have blanks around it, be no number, or be a number that says so by a word such as nan.
     """
-    for marked in (True,) if any(map(is_number, missing)) else (False, True):
+    if not any(holds(values.type) for holds in STRINGS):
+        return values
+    for marked in (True,) if _numbers_among(tuple(missing)) else (False, True):
+        found = values
         try:
             if marked:
                 gone = pc.is_in(values, value_set=_texts(["", *missing]).cast(values.type))
-                values = pc.if_else(gone, pa.nulls(1, values.type)[0], values)
-            floats = values.cast(pa.float64())
+                found = pc.if_else(gone, pa.nulls(1, values.type)[0], values)
+            floats = found.cast(pa.float64())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
         if not pc.any(pc.is_nan(floats)).as_py():
-            return _floats(floats)
-    return None
+            return floats
+    return values
+
+
+@lru_cache
+def _numbers_among(missing: tuple[str, ...]) -> bool:
+    """Whether a marker of missing values is a number."""
+    return any(map(is_number, missing))
 
 
 def _categories(name: str, values: Any, missing: Collection[str]) -> Text:

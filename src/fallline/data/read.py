@@ -143,7 +143,7 @@ def _tidied(text: bytes, layout: Layout) -> bytes:
     """The text without the blanks that a strict parser would take for fields, or for the start of a field."""
     if layout.delimiter == " ":
         return re.sub(rb"(?m)^ | $", b"", re.sub(rb"[ \t]+", b" ", text))
-    if layout.quote:
+    if layout.quote and (" " + layout.quote).encode() in text:
         before = re.escape(layout.delimiter.encode()) + rb" +" + layout.quote.encode()
         return re.sub(before, (layout.delimiter + layout.quote).encode(), text)
     return text
@@ -155,13 +155,13 @@ def _parsed(text: bytes, layout: Layout, name: str, guess: bool, lines: int = 0,
     Quotes that belong to the words ("so," he said) can swallow line ends silently. They are told from quotes
     that hold a field together by what happens without them: then each line has the same number of fields.
     """
-    fields, error = _attempt(text, layout)
+    fields, error = _attempt(text, layout, wide)
     if guess and layout.quote.encode() in text:
         delimiters = [line.count(layout.delimiter.encode()) for line in _lines(text)]
         swallowed = fields is None or len(fields) < len(delimiters)
         if swallowed and len(set(delimiters)) == 1:
             layout = layout._replace(quote="")
-            fields, error = _attempt(text, layout)
+            fields, error = _attempt(text, layout, wide)
     if fields is None:
         raise _ragged(text, layout, name, error, lines, wide)
     if fields.num_columns == 1 and layout.delimiter != NOWHERE:
@@ -171,17 +171,18 @@ def _parsed(text: bytes, layout: Layout, name: str, guess: bool, lines: int = 0,
     return fields, layout
 
 
-def _attempt(text: bytes, layout: Layout) -> tuple[Any, Exception | None]:
+def _attempt(text: bytes, layout: Layout, wide: int) -> tuple[Any, Exception | None]:
     """The columns, or None and why not."""
     try:
-        return _columns(text, layout), None
+        return _columns(text, layout, wide), None
     except (pa.ArrowInvalid, csv.Error) as error:
         return None, error
 
 
-def _columns(text: bytes, layout: Layout) -> Any:
-    sample = [line.decode() for line in islice(_lines(text), SAMPLE_LINES)]
-    width = max(len(record) for record in layout.records(sample))
+def _columns(text: bytes, layout: Layout, wide: int) -> Any:
+    if not wide:
+        sample = [line.decode() for line in islice(_lines(text), SAMPLE_LINES)]
+        wide = max(len(record) for record in layout.records(sample))
     several_lines = bool(layout.quote) and layout.quote.encode() in text
     return arrow_csv.read_csv(
         pa.BufferReader(text),
@@ -193,7 +194,7 @@ def _columns(text: bytes, layout: Layout) -> Any:
             delimiter=layout.delimiter, quote_char=layout.quote or False, newlines_in_values=several_lines
         ),
         convert_options=arrow_csv.ConvertOptions(
-            column_types={f"f{position}": pa.string() for position in range(width)}, check_utf8=False
+            column_types={f"f{position}": pa.string() for position in range(wide)}, check_utf8=False
         ),
     )
 

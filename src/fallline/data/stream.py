@@ -16,6 +16,7 @@ from fallline.data.pieces import pieces_of
 from fallline.data.pieces.columnar import ParquetPieces
 from fallline.data.pieces.libsvm import LibsvmPieces
 from fallline.data.pieces.spilled import Spilled
+from fallline.data.pieces.text import TextPieces
 from fallline.data.sparse_stream import stream_sparse
 from fallline.data.survey import Surveyed, Wanted, survey
 from fallline.data.wording import listed, quoted
@@ -47,14 +48,15 @@ def stream(
     marks = (missing,) if isinstance(missing, str) else tuple(missing)
     layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
     pieces = pieces_of(path, memory, missing=marks, **layout)
-    if isinstance(pieces, ParquetPieces):
-        pieces = Spilled(pieces, folder)
     several: dict[str, Any] = {name: _several(wanted.pop(name)) for name in ("text", "drop") if name in wanted}
     asked = Wanted(target, weights, marks, **several, **wanted)
     if isinstance(pieces, LibsvmPieces):
         return stream_sparse(pieces, asked, memory, folder, dtype)
+    words: set[int] = set()
+    if isinstance(pieces, ParquetPieces | TextPieces):
+        pieces = Spilled(pieces, folder, marks, asked.text, words)
     try:
-        found = survey(pieces, asked)
+        found = survey(pieces, asked, words)
         pa.default_memory_pool().release_unused()  # before the compiler comes in
         return _cached(pieces, found, memory, folder, dtype)
     finally:

@@ -134,19 +134,18 @@ class _Columns:
             seen.rows, seen.gone = seen.rows + len(made.missing), seen.gone + len(made.missing)
 
 
-def survey(pieces: Iterable[Table], wanted: Wanted) -> Surveyed:
-    """Go over the pieces, a second time where a column turns out to be text that looked like numbers at first.
+def survey(pieces: Iterable[Table], wanted: Wanted, words: set[int]) -> Surveyed:
+    """Go over the pieces, a second time where a column turns out to be text that looked like numbers at first: it joins `words`.
 
     Raises InputError as `load` does, and for text with too many different values to be kept.
     """
-    texts: set[int] = set()
     while True:
-        columns = _Columns(wanted, set(texts))
+        columns = _Columns(wanted, words)
         for table in ahead(pieces):
             columns.add(table)
         if not columns.mixed:
             return _judged(columns, pieces)
-        texts |= columns.mixed
+        words |= columns.mixed
 
 
 def weights_in(table: Table, position: int, missing: Sequence[str]) -> FloatArray:
