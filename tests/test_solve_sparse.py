@@ -7,12 +7,13 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import Lasso
 
-from fallline.executors.dual_first import DualFirst
+from fallline.executors.dual_first import LONGER, TIGHT, DualFirst
 from fallline.executors.newton import lasso_of
-from fallline.executors.preconditioned import PreconditionedLBFGS
+from fallline.executors.preconditioned import PATIENT, PreconditionedLBFGS
 from fallline.executors.rounded import Rounded
+from fallline.executors.sdca import SDCA, bend
 from fallline.executors.working_set import WorkingSet
-from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, LogLoss
+from fallline.losses import CLASSIFICATION, LOSSES, POSITIVE, LogLoss, SquaredHinge
 from fallline.objectives import Linear
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
 from fallline.reference import optimum_of
@@ -101,6 +102,37 @@ def test_a_wide_sparse_table_is_walked_by_the_rule_and_says_so():
     again = solve(Linear(X, y, LogLoss(), L2(1 / ROWS)), start=run.w)
     assert again.trace.about["solver"] == FOLLOWS
     assert again.trace["loss"][0] == pytest.approx(run.trace["loss"][-1], rel=1e-12)
+
+
+def counts() -> Linear:
+    """Few texts of many words, a word's frequency falling like its rank: rows pull hard, and their number is small."""
+    rng, columns = np.random.default_rng(8), 3 * ROWS
+    share = 1.0 / np.arange(1, columns + 1)
+    texts = [rng.choice(columns, rng.integers(3, 40), p=share / share.sum()) for _ in range(ROWS)]
+    X = sp.csr_array(np.array([np.bincount(text, minlength=columns) for text in texts], dtype=float))
+    z = X @ rng.standard_normal(columns)
+    y = np.where(z + 0.5 * rng.standard_normal(ROWS) > np.median(z) + 1.0, 1.0, -1.0)
+    return Linear(X, y, SquaredHinge(), L2(1.0 / ROWS))
+
+
+def test_fewer_rows_than_columns_are_climbed_in_the_dual_however_hard_they_pull():
+    objective = counts()
+    run, lowest = wide(objective), optimum_of(objective).value
+    assert SDCA().start(objective, objective.start())[-1].max() * bend(objective) > 5.0 * TIGHT
+    assert first(objective).way(run.state).startswith(ASCENT)
+    begun = run.trace["excess"][1 : LONGER + 1]
+    assert (begun >= run.trace["loss"][1 : LONGER + 1] - lowest).all()  # proven
+    assert begun[-1] <= begun[0] / 4
+    assert share(objective, run, lowest) <= WITHIN
+
+
+def test_an_optimum_that_was_guessed_too_low_is_looked_at_again():
+    objective = counts()
+    method = PreconditionedLBFGS(1e-2)
+    run = walked(objective, Solver(method, method.sampler(ROWS), ""), AnyOf(stop_of(objective, 1e-2)), None)
+    assert "estimated excess" in run.reason
+    assert len(run.trace) < PATIENT  # exact Newton steps need not end it
+    assert share(objective, run, optimum_of(objective).value) <= 2e-2
 
 
 def test_a_gap_that_no_longer_halves_hands_over():

@@ -26,7 +26,7 @@ def solvers(task: Any) -> tuple[int, ...]:
 
 
 def prepare(task: Any, setting: Any) -> Any:
-    """Its own nodes; making them takes longer than some fits and is not counted."""
+    """Its own nodes; making them takes longer than some fits."""
     return problem(task.y, sp.csr_matrix(task.X, dtype=float), bias=1.0)
 
 

@@ -23,12 +23,9 @@ Array = np.ndarray[Any, Any]
 BLOCK = 64  # rows kept together while shuffling
 TIGHT = 4.0  # of the largest q: rows that pull the score about by more than that wait long for each other
 FALLS = 2.0  # times the gap must fall in PATIENCE passes
-PATIENCE = 1  # for smooth losses
-LONGER, LONGEST = (
-    10,
-    100,
-)  # for those with corners, whose gap falls by fits and starts; and on wide tables, where the other
-# method has no matrix and is slow
+PATIENCE = 1  # for smooth losses on no more columns than rows
+LONGER = 10  # for those with corners, whose gap falls by fits and starts, and on more columns than rows
+LONGEST = 100  # with corners on wide tables, where the other method has no matrix and is slow
 PASSES, MARK, SINCE = 0, 1, 2  # places in numbers: passes before the hand-over, −1 until then; a gap; passes since that
 ASCENT = "dual coordinate ascent"
 WAYS = {
@@ -43,10 +40,10 @@ class DualFirst(NamedTuple):
     """SDCA (executors/sdca.py) as long as the duality gap halves with every pass, and then `then`, from the same w.
 
     Where q = max weight·‖x‖²·curvature/(λ·n) is above 4, `then` begins: q says how far a row's dual moves the row's own
-    score, with the largest curvature of the loss, ¼ for the logistic. A loss with corners begins with SDCA whatever q, and has
-    ten passes to halve the gap. A segment is a pass over the rows in blocks, or a step of `then`. The excess in the trace is the
-    duality gap, a proven bound, until the hand-over; after it the estimate of `then`. Any loss and penalty that `then` can
-    do; dual ascent needs an L2 share and a loss whose dual is known.
+    score, with the largest curvature of the loss, ¼ for the logistic. A loss with corners, and a table with more columns than
+    rows, begin with SDCA whatever q, and have ten passes to halve the gap. A segment is a pass over the rows in blocks, or a
+    step of `then`. The excess in the trace is the duality gap, a proven bound, until the hand-over; after it the estimate of
+    `then`. Any loss and penalty that `then` can do; dual ascent needs an L2 share and a loss whose dual is known.
     """
 
     then: Any = PreconditionedLBFGS()
@@ -60,7 +57,7 @@ class DualFirst(NamedTuple):
         terms.one_score(objective, "DualFirst")
         if not w[: objective.penalised].any() and type(objective.loss) in DUALS and ridge(objective) > 0.0:
             inner = SDCA().start(objective, w)
-            if inner[-1].max() * bend(objective) <= TIGHT or not objective.loss.smooth():
+            if inner[-1].max() * bend(objective) <= TIGHT or patience(objective) > PATIENCE:
                 return np.array([-1.0, np.inf, 0.0]), *inner
         return np.zeros(3), *self.then.start(objective, w)
 
@@ -103,9 +100,9 @@ class DualFirst(NamedTuple):
 
 
 def patience(objective: Any) -> int:
-    """Passes that the gap has to halve in."""
+    """Passes that the gap has to halve in; the fewer rows, the fewer duals are to wait for each other."""
     if objective.loss.smooth():
-        return PATIENCE
+        return PATIENCE if objective.n >= objective.model.d else LONGER
     return LONGER if objective.model.d <= WIDEST else LONGEST
 
 

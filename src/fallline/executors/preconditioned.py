@@ -121,7 +121,8 @@ class PreconditionedLBFGS(NamedTuple):
         excess = still_to_fall(heights) if math.isnan(lowest) else point.height - lowest
         enough = (LOOSE if math.isnan(lowest) else 1.0) * self.tol * abs(point.height)
         slow = state.segments >= PATIENT and n * objective.size**2 <= AFFORDABLE
-        asked = found.length == 0.0 or slow or (len(steps) >= TELLING and found.length >= 1.0 and excess <= enough)
+        settled = excess <= enough or still_to_fall(heights) <= self.tol * abs(point.height)  # F* was guessed too low
+        asked = found.length == 0.0 or slow or (len(steps) >= TELLING and found.length >= 1.0 and settled)
         if not fine and (asked or excess <= FAR * abs(point.height)):
             point, fine, visits = at(objective, point.w), True, visits + n
         believed = partial(two_loops, steps=steps, turns=turns, first=soothing(root, own))

@@ -109,8 +109,8 @@ class Sketched(NamedTuple):
                 p = direction(objective, point, root, own).p if straight is None else straight
                 visits += part.n + n * fresh
             found = search(objective, point, p)
-            moved, turned = own.into(found.point.w - w), own.slope(found.point.g - point.g)
-            root = root if exact else bent(root, moved, turned)
+            if not exact:
+                root = bent(root, own.into(found.point.w - w), own.slope(found.point.g - point.g))
             point, length = found.point, found.length
             visits += n * found.passes
         way = direction(objective, point, root, own)

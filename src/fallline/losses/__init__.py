@@ -1,8 +1,8 @@
 """Losses: what one row costs, as a function of its target y and its score z = x·w + b + offset.
 
-A loss is a part: `value(y, z)`, `derivative(y, z)` and `curvature(y, z)` in z, plain arithmetic on floats;
-`accepts(y)`, the targets it is defined for; `mean(z)`, the prediction that a score stands for; `smooth()`, whether its
-derivative is continuous. To add one: write the class, add the row.
+A loss is a part: `value(y, z)`, `derivative(y, z)` and `curvature(y, z)` in z, plain arithmetic on floats; `accepts(y)`, whether
+it is defined for a target, or for each of an array; `mean(z)`, the prediction that a score stands for; `smooth()`, whether
+its derivative is continuous. To add one: write the class, add the row.
 """
 
 from fallline.losses.classification import Hinge, LogLoss, ModifiedHuber, Perceptron, SquaredHinge

@@ -1,7 +1,7 @@
 """Losses for two classes. y is −1 or +1, z the score, y·z the margin: positive where the row is on its right side."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class LogLoss(NamedTuple):
@@ -23,8 +23,8 @@ class LogLoss(NamedTuple):
         e = math.exp(-abs(y * z))
         return e / ((1.0 + e) * (1.0 + e))
 
-    def accepts(self, y: float) -> bool:
-        return y == 1.0 or y == -1.0
+    def accepts(self, y: Any) -> Any:
+        return abs(y) == 1.0
 
     def mean(self, z: float) -> float:
         e = math.exp(-abs(z))
@@ -48,8 +48,8 @@ class Hinge(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 0.0
 
-    def accepts(self, y: float) -> bool:
-        return y == 1.0 or y == -1.0
+    def accepts(self, y: Any) -> Any:
+        return abs(y) == 1.0
 
     def mean(self, z: float) -> float:
         return z
@@ -72,8 +72,8 @@ class SquaredHinge(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 2.0 if y * z < 1.0 else 0.0
 
-    def accepts(self, y: float) -> bool:
-        return y == 1.0 or y == -1.0
+    def accepts(self, y: Any) -> Any:
+        return abs(y) == 1.0
 
     def mean(self, z: float) -> float:
         return z
@@ -97,8 +97,8 @@ class ModifiedHuber(NamedTuple):
         s = y * z
         return 2.0 if -1.0 < s < 1.0 else 0.0
 
-    def accepts(self, y: float) -> bool:
-        return y == 1.0 or y == -1.0
+    def accepts(self, y: Any) -> Any:
+        return abs(y) == 1.0
 
     def mean(self, z: float) -> float:
         return 0.5 * (1.0 + (1.0 if z > 1.0 else -1.0 if z < -1.0 else z))  # P(y = 1), Zhang 2004, table 1
@@ -121,8 +121,8 @@ class Perceptron(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 0.0
 
-    def accepts(self, y: float) -> bool:
-        return y == 1.0 or y == -1.0
+    def accepts(self, y: Any) -> Any:
+        return abs(y) == 1.0
 
     def mean(self, z: float) -> float:
         return z

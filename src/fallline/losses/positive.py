@@ -5,7 +5,7 @@ Each is half the unit deviance less what does not depend on z, as in scikit-lear
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LARGEST_EXPONENT = 700.0  # exp(709.8) is the largest float64; beyond, Python raises where compiled code gives infinity
 
@@ -22,7 +22,7 @@ class Poisson(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return math.exp(min(z, LARGEST_EXPONENT))
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return y >= 0.0
 
     def mean(self, z: float) -> float:
@@ -44,7 +44,7 @@ class Gamma(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return y * math.exp(min(-z, LARGEST_EXPONENT))
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return y > 0.0
 
     def mean(self, z: float) -> float:
@@ -74,7 +74,7 @@ class Tweedie(NamedTuple):
         a, b = 2.0 - self.power, 1.0 - self.power
         return a * math.exp(min(a * z, LARGEST_EXPONENT)) - y * b * math.exp(min(b * z, LARGEST_EXPONENT))
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return y >= 0.0
 
     def mean(self, z: float) -> float:

@@ -1,6 +1,6 @@
 """Losses for a target that is a number. y and z in the target's units; r = z − y."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class SquaredError(NamedTuple):
@@ -15,7 +15,7 @@ class SquaredError(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 1.0
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return True
 
     def mean(self, z: float) -> float:
@@ -37,7 +37,7 @@ class AbsoluteError(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 0.0
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return True
 
     def mean(self, z: float) -> float:
@@ -67,7 +67,7 @@ class Huber(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 1.0 if abs(z - y) <= self.delta else 0.0
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return True
 
     def mean(self, z: float) -> float:
@@ -96,7 +96,7 @@ class EpsilonInsensitive(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 0.0
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return True
 
     def mean(self, z: float) -> float:
@@ -127,7 +127,7 @@ class SquaredEpsilonInsensitive(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 2.0 if abs(z - y) > self.epsilon else 0.0
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return True
 
     def mean(self, z: float) -> float:
@@ -154,7 +154,7 @@ class Quantile(NamedTuple):
     def curvature(self, y: float, z: float) -> float:
         return 0.0
 
-    def accepts(self, y: float) -> bool:
+    def accepts(self, y: Any) -> Any:
         return True
 
     def mean(self, z: float) -> float:

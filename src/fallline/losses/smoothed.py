@@ -32,8 +32,8 @@ class Smoothed(NamedTuple):
         rise = derivative(self.loss, y, z + self.width) - derivative(self.loss, y, z - self.width)
         return rise / (2.0 * self.width)
 
-    def accepts(self, y: float) -> bool:
-        return bool(self.loss.accepts(y))
+    def accepts(self, y: Any) -> Any:
+        return self.loss.accepts(y)
 
     def mean(self, z: float) -> float:
         return float(self.loss.mean(z))

@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from fallline.losses import POSITIVE
+from fallline.objectives.passes import height_of
+
+LEAST = 1e-300  # the mean that stands for none
 
 
 def floor_of(objective: Any) -> float:
     """The weighted mean over the rows of the lowest value that the loss can take for the row's y (docs/decisions/0004)."""
-    loss = objective.loss
-    if type(loss) not in POSITIVE.values():
+    if type(objective.loss) not in POSITIVE.values():
         return 0.0
-    targets, places = np.unique(objective.model.y, return_inverse=True)
-    floors = np.array([loss.value(y, float(np.log(max(y, 1e-300)))) for y in targets.tolist()])
-    return float((objective.model.weights * floors[places]).mean())
+    y = objective.model.y
+    return height_of(objective, lambda part: np.log(np.maximum(y[part], LEAST)))
 
 
 def room_below(objective: Any, height: float) -> float:

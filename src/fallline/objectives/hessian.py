@@ -126,20 +126,17 @@ def _centred(upper: Array, pulled: Array, whole: float, coordinates: Coordinates
 
 
 def _by_class(objective: Any, w: Array, coordinates: Coordinates) -> Array:
-    """Blocks Σ vᵢ·p_k([k = l] − p_l)·xᵢxᵢᵀ."""
+    """Blocks Σ vᵢ·p_k([k = l] − p_l)·xᵢxᵢᵀ: outer products of all classes' p_k·xᵢ, and where k = l what does not cancel."""
     K, width = objective.classes, coordinates.width
-    H = np.zeros((K, width, K, width))
+    H, own = np.zeros((K, width, K, width)), np.zeros((K, width, width))
     for first in range(0, objective.n, BLOCK):
         p = class_chances(objective, w, first, first + BLOCK)
         X = coordinates.rows(table_rows(objective, first, first + BLOCK))
-        weights = objective.model.weights[first : first + BLOCK]
-        for k in range(K):
-            for other in range(k + 1):
-                c = weights * p[:, k] * ((k == other) - p[:, other])
-                block = X.T @ (c[:, None] * X)
-                H[k, :, other] += block
-                if other < k:
-                    H[other, :, k] += block.T
+        weights = objective.model.weights[first : first + BLOCK, None]
+        pulled = ((np.sqrt(weights) * p)[:, :, None] * X[:, None, :]).reshape(len(X), K * width)
+        H -= (pulled.T @ pulled).reshape(H.shape)
+        own += (X.T * (weights * p * (1.0 - p)).T[:, None, :]) @ X
+    H[np.arange(K), :, np.arange(K)] = own
     return H.reshape(K * width, K * width)
 
 

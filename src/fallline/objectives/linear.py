@@ -175,11 +175,11 @@ def refuse_targets(loss: Any, y: Array, called: str = "y", place: Callable[[int]
     """Raise InputError for the first target that the loss is not defined for. `called`: what the user calls the target; `place`:
     where a row stands.
     """
-    for first in range(0, len(y), STRIP):  # what is sorted and listed is then small beside the table
+    for first in range(0, len(y), STRIP):  # what is made of them is then small beside the table
         part = y[first : first + STRIP]
-        wrong = [value for value in np.unique(part).tolist() if not loss.accepts(value)]
-        if wrong:
-            row, name = first + int(np.flatnonzero(np.isin(part, wrong))[0]), type(loss).__name__
+        sound = np.broadcast_to(loss.accepts(part), part.shape)
+        if not sound.all():
+            row, name = first + int(sound.argmin()), type(loss).__name__
             raise InputError(
                 f"{called} {place(row)} is {y[row]:g}, for which {name} is not defined: {WANTED.get(name, '')}."
             )

@@ -93,12 +93,17 @@ def losses_at(objective: Any, points: Array, threads: int | None = None) -> Arra
 
 def height_at_zero(objective: Any) -> float:
     """The objective of one score a row where all parameters are zero: the table need not be read."""
+    return height_of(objective, lambda part: objective.model.offset[part].copy())
+
+
+def height_of(objective: Any, scores: Callable[[slice], Array]) -> float:
+    """The mean loss were `scores(part)` those of a slice of the rows; they are overwritten."""
     model = objective.model
 
     def piece(first: int, last: int, out: Array) -> None:
         for begin in range(first, last, ROOM):
             part = slice(begin, min(begin + ROOM, last))
-            out += kernels.costs(model.loss, model.y[part], model.weights[part], model.offset[part].copy())
+            out += kernels.costs(model.loss, model.y[part], model.weights[part], scores(part))
 
     return float(pieces(objective, piece, 1, None)[0]) / objective.n
 
