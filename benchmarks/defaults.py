@@ -22,7 +22,7 @@ from text import figures, wanted
 
 CLOSE, NEAR = 1e-2, 1e-4
 DTYPES = (np.float32, np.float64)
-ALLOWED, SHARE = 4.0, 2.0  # seconds of fits a peer, or so many times fallline's own if that is more
+ALLOWED = 4.0  # seconds of fits a peer, or as many as fallline itself takes if that is more
 SLACK = 1.5  # times fallline's own seconds after which a peer cannot be first
 RIVALS = 2
 QUICK = ("breast cancer", "diabetes", "iris")
@@ -66,7 +66,7 @@ def measure(peers: Any, task: Task) -> Row:
     points = [own.quickest(goal) or default for goal in goals]
     longest = SLACK * max(p.seconds for p in points)
     for entrant in able[1:]:
-        entrant.search(max(ALLOWED, SHARE * longest / SLACK), longest, NEAR)
+        entrant.search(max(ALLOWED, longest / SLACK), longest, NEAR)
     seconds, first, theirs, ready = [], [], [], []
     for goal, point in zip(goals, points, strict=True):
         found = [(e, p) for e in able[1:] if (p := e.quickest(goal))]
