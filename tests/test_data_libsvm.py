@@ -164,6 +164,17 @@ def test_a_table_of_times_is_one_where_it_is_said_to_be(tmp_path):
     assert load(path, 0, delimiter="blank", text=[1], rare=0).target == "column 0"
 
 
+def test_an_index_that_makes_more_parameters_than_memory_holds_is_refused(monkeypatch):
+    """Found by the fuzzer: it made a name for each of them."""
+    monkeypatch.setattr("fallline.data.libsvm.free_memory", lambda: 10**10)
+    with pytest.raises(InputError) as caught:
+        read_libsvm(b"# head\n1 1:1\n0 999999999:0.1234567", NAME)
+    assert str(caught.value) == (
+        "the index 999999999 at line 3 of t.svm makes 999,999,999 parameters, for which a fit holds some 400,000 MB, and there "
+        "are 10,000 MB free, so correct it, or make more free."
+    )
+
+
 def test_line_numbers_count_comments_and_blank_lines():
     with pytest.raises(InputError, match=r"line 5 of t.svm: the index 1 occurs twice"):
         parse(b"# one\n1 1:1\n\n1 2:2\n1 1:1 1:2\n", "t.svm")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from fallline.data.room import free_memory, refuse_wide
 from fallline.data.sparse import Sparse
 from fallline.data.wording import quoted
 from fallline.errors import InputError
@@ -19,6 +20,7 @@ from fallline.kernels.libsvm import COLON, LARGEST, LINE, count, scan
 
 LABEL, FEATURE = "label", "feature"
 SAMPLE_LINES = 50
+MANY = 1_000_000  # features, from which it is asked whether memory has room for them
 NOTED = 65_536  # numbers of a scan that are left to float()
 _PAIR = re.compile(rb"\d+:[^\s:]+")
 
@@ -50,6 +52,10 @@ def read_libsvm(text: bytes, path: Path) -> Sparse:
     found = parse(text, path.name)
     first = int(len(found.indices) == 0 or found.indices.min() > 0)
     last = int(found.indices.max()) if len(found.indices) else first
+    if last >= MANY:
+        row = int(np.searchsorted(found.starts, np.argmax(found.indices), side="right")) - 1
+        where = f"the index {last} at {_line_of(text, row, path.name)}"
+        refuse_wide(where, last + 1 - first, free_memory(), "free, so correct it, or make more free")
     return sparse_of(found, text, path.name, first, last)._replace(names=features(first, last))
 
 

@@ -14,6 +14,7 @@ COPIES = 3  # the columns, the matrix, and what is in between
 NUMBER = 8  # bytes
 PACKED = 5  # times its size that packed text usually takes
 SHARE = 4  # of the free memory, one over this is taken where nobody says how much
+A_PARAMETER = 400  # bytes that a fit holds for each: its column's name, and some forty vectors of the parameters' size
 LEAST = 1 << 22  # bytes: with less there is no piece to work on
 
 
@@ -56,6 +57,15 @@ def needed_by(path: Path) -> int:
         return COPIES * packed * path.stat().st_size
     except (OSError, ValueError):  # its reader says what is wrong
         return 0
+
+
+def refuse_wide(what: str, parameters: int, memory: int | None, fix: str) -> None:
+    """Raise InputError where the parameters that something makes take more than so many bytes of memory alone."""
+    if memory is not None and parameters * A_PARAMETER > memory:
+        raise InputError(
+            f"{what} makes {parameters:,} parameters, for which a fit holds some {parameters * A_PARAMETER / 1e6:,.0f} MB, and "
+            f"there are {memory / 1e6:,.0f} MB {fix}."
+        )
 
 
 def memory_for(path: Path) -> str:

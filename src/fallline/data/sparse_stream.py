@@ -11,6 +11,7 @@ from fallline.data.dataset import Dataset, FloatArray, Held
 from fallline.data.encoder import SparseEncoder
 from fallline.data.libsvm import FEATURE, LABEL, features
 from fallline.data.pieces.libsvm import LibsvmPieces
+from fallline.data.room import refuse_wide
 from fallline.data.seen import NumbersSeen
 from fallline.data.sparse import SCALED, Sparse, finite_csr, kept_of, refuse_other_label
 from fallline.data.sparse_cache import SparseDisk
@@ -20,8 +21,9 @@ from fallline.data.task import Target, decided, refuse_missing
 from fallline.data.wording import quoted
 from fallline.errors import InputError
 
-A_FEATURE = 400  # bytes that a walk takes for each: its name, and some forty vectors of the parameters' size
-A_ROW = 48  # and for a row of a window beside its entries: its start, order, target and weight
+A_ROW = 48  # bytes for a row of a window beside its entries: its start, order, target and weight
+
+CAP = "of --memory, so give it more, or leave it out"
 
 
 class _Seen:
@@ -66,7 +68,7 @@ def stream_sparse(pieces: LibsvmPieces, wanted: Wanted, memory: int, folder: Pat
             f"--weights {quoted(wanted.weights)} does not go with {name}, which has labels and features only."
         )
     for piece in pieces.widening():
-        _refuse_wide(piece.matrix.shape[1], memory, name)
+        refuse_wide(name, piece.matrix.shape[1], memory, CAP)
         seen.add(piece)
     refuse_one_row(seen.rows, name)
     target = decided(goal_of_numbers(seen.labels, seen.different), wanted.task, "", wanted.standardise_target)
@@ -74,7 +76,7 @@ def stream_sparse(pieces: LibsvmPieces, wanted: Wanted, memory: int, folder: Pat
     first, last = pieces.span
     names = features(first, last) if wanted.drop else ()
     kept = kept_of(last + 1 - first, {find_column(names, out, "--drop", name) for out in wanted.drop}, name, LABEL)
-    _refuse_wide(len(kept) * max(len(target.classes) - 1, 1), memory, name)
+    refuse_wide(name, len(kept) * max(len(target.classes) - 1, 1), memory, CAP)
     scale = seen.scale(np.asarray(kept) + first) if wanted.standardise else np.ones(len(kept))
     encoder = SparseEncoder(kept, scale, last + 1 - first, first, LABEL, FEATURE)
     return _cached(pieces, encoder, target, seen, wanted.standardise, memory, folder, dtype)
@@ -136,13 +138,3 @@ def _as(dtype: str, X: Any, encoder: SparseEncoder) -> Any:
         worst = encoder.columns[int(X.indices[np.argmin(np.isfinite(made.data))])]
         raise InputError(f"column {quoted(worst)} has values too large for {dtype}: use float64, or standardise.")
     return made
-
-
-def _refuse_wide(parameters: int, memory: int, source: str) -> None:
-    """Raise InputError where the parameters alone take more memory than there is."""
-    needed = parameters * A_FEATURE
-    if needed > memory:
-        raise InputError(
-            f"{source} makes {parameters:,} parameters, for which a fit holds some {needed / 1e6:,.0f} MB, and --memory is "
-            f"{memory / 1e6:,.0f} MB: give it more, or leave it out."
-        )
