@@ -121,7 +121,10 @@ def test_what_does_not_go_with_libsvm_text_is_refused(name, tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("1 2:1 70000000:1\n-1 1:3\n", "makes 70,000,000 parameters, for which a fit holds some 28,000 MB, and there are 4 MB of --memory"),
+        (
+            "1 2:1 70000000:1\n-1 1:3\n",
+            "70,000,000 parameters, for which a fit holds some 28,000 MB, and there are 4 MB of --memory",
+        ),
         ("1 2:1\n", "holds one row of data"),
     ],
 )

@@ -78,8 +78,9 @@ class Shuffled(NamedTuple):
 class Windows(NamedTuple):
     """A pass over a table that is larger than memory, in windows that are not: what is read at once, and mixed.
 
-    Runs of neighbouring rows are permuted over the whole table, so many as a window holds are read, and their rows are
-    permuted, or stay as they are where the table is in no order; what a step of `batch` leaves over of the last run waits for
+    Runs of neighbouring rows are drawn for a window from all over the table, one from each stretch of it (stratified sampling,
+    Cochran 1977), so that a window has each class of a sorted table in its share. Their rows are permuted, or stay as they are
+    where the table is in no order; what a step of `batch` leaves over of the last run waits for
     the next window. The order depends on seed and segment alone.
     """
 
@@ -97,12 +98,13 @@ class Windows(NamedTuple):
         windows but the last are a multiple of the batch.
         """
         chance = np.random.default_rng((self.seed, self.segments))
-        runs, left = chance.permutation(-(-self.n // self.run)), np.empty(0, dtype=np.int64)
-        many = max(self.window // self.run, 1)
-        for first in range(0, len(runs), many):
-            rows = (runs[first : first + many, None] * self.run + np.arange(self.run)).ravel()
+        runs, left = -(-self.n // self.run), np.empty(0, dtype=np.int64)
+        count = -(-runs // max(self.window // self.run, 1))  # windows
+        strata = chance.permuted(np.arange(-(-runs // count) * count).reshape(-1, count), axis=1)
+        for k, held in enumerate(chance.permuted(strata.T, axis=1)):
+            rows = (held[:, None] * self.run + np.arange(self.run)).ravel()
             rows = np.concatenate([left, rows[rows < self.n]])
-            whole = len(rows) - len(rows) % self.batch if first + many < len(runs) else len(rows)
+            whole = len(rows) - len(rows) % self.batch if k < count - 1 else len(rows)
             if whole:
                 yield rows[:whole], chance.permutation(whole) if self.mixed else np.arange(whole)
             left = rows[whole:]

@@ -18,7 +18,7 @@ from fallline.samplers import Segment, Streamed
 Array = np.ndarray[Any, Any]
 
 BY_ROWS = (Quick, DoG, Prodigy, DAdaptation, COCOB, ScheduleFreeSGD, ScheduleFreeAdamW)  # they remember no row
-RUNS = 256  # in a window: a window of a sorted table is then as mixed as a sample of so many
+RUNS = 2048  # in a window of a table in order: with 256 the loss after a pass over KDD'99 by class was 4 % above random access's
 FEW = 8  # and of a table in no order, which are walked where they lie
 LONGEST = 1 << 18  # bytes of a run: what any disk reads at its speed
 
