@@ -43,7 +43,6 @@ PAIRS = {  # tables that no threshold was set on
     "titanic": LogLoss(),
     "HTRU2": LogLoss(),
     "Elec2": LogLoss(),
-    "a9a": LogLoss(),
 }
 SMOOTH = {"abalone", "bike, days"}  # whose counts are made amounts with noise, so that squares suit them
 SEEDS, ANOTHER = 3, 7000  # seeds of a plant, and what is added for another order of the rows

@@ -39,6 +39,7 @@ PARTS = {
     "quick": "Quick mode",
     "forecast": "Forecasts held to runs",
     "plans": "Plans of a forecast held to the best",
+    "explain": "Findings held to planted faults",
     "memory": "Memory",
     "streaming": "Larger than memory",
     "ordered": "Larger than memory, in order of time and class",

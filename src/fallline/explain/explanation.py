@@ -11,7 +11,7 @@ from fallline.errors import InputError
 from fallline.explain.case import Case
 from fallline.explain.finding import Change, Finding, number, percent
 from fallline.explain.probe import probe
-from fallline.explain.symptoms import PACE, SYMPTOMS, finding_of, signs
+from fallline.explain.symptoms import SLOW, SYMPTOMS, finding_of, signs
 from fallline.objectives.linear import RowObjective
 from fallline.plan import Plan
 from fallline.problem import Charges
@@ -130,18 +130,17 @@ def explain(
     case = Case(objective, plan, trace, np.asarray(w, float), diverged, tuple(map(str, names)), units)
     findings: list[Finding] = []
     refuted: list[Finding] = []
-    paces = 0
+    told: dict[str, int] = {}  # tries of a kind; TRIED once one has spoken
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for name, sign in signs(case).items():
-            slow = SYMPTOMS[name].kind == PACE
-            if slow and (paces < 0 or paces >= TRIED):
-                continue  # another one has spoken
+            kind = SYMPTOMS[name].kind
+            if kind in SLOW and told.get(kind, 0) >= TRIED:
+                continue
             tried = probe(case, sign)
             finding = replace(finding_of(name, sign, case), tried=tried)
             fine = tried is None or tried.helped
             (findings if fine else refuted).append(finding)
-            if slow:
-                paces = -1 if fine else paces + 1
+            told[kind] = TRIED if fine else told.get(kind, 0) + 1
         left, excess = case.left, float(case.excess[-1])
     loss = float(trace.last("loss"))
     return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began)

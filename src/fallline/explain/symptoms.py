@@ -12,7 +12,7 @@ from fallline.explain import columns, fitted, pace, stability, targets
 from fallline.explain.case import Case
 from fallline.explain.finding import Finding, Sign
 
-CAUSE, PACE, LAST = "cause", "pace", "last"
+CAUSE, SCALE, PACE, LAST = "cause", "scale", "pace", "last"
 
 
 class Symptom(NamedTuple):
@@ -31,6 +31,8 @@ class Symptom(NamedTuple):
 
 
 FITS = frozenset({"overfitting", "outliers", "counts", "amounts", "two_values", "bounded"})
+SLOW = (SCALE, PACE)  # kinds of which one each speaks
+REST = -50.0  # nats: what is said where no cause of its own is found
 
 SYMPTOMS = {
     "saturated": Symptom(
@@ -61,7 +63,7 @@ SYMPTOMS = {
     "dominates": Symptom(
         fitted.dominates, "The penalty dominates",
         "Where the penalty bends more than the data do, the answer is about the penalty.",
-        "penalties", quiets=FITS | {PACE},
+        "penalties", quiets=FITS,
     ),
     "imbalance": Symptom(
         targets.imbalance, "One class is rare",
@@ -76,22 +78,22 @@ SYMPTOMS = {
     "two_values": Symptom(
         targets.two_values, "The loss does not suit two classes",
         "A straight line predicts beyond both values, and is charged for being too right.",
-        "choosing-a-loss", quiets=frozenset({"outliers"}),
+        "choosing-a-loss", quiets=frozenset({"outliers", "bounded"}),
     ),
     "counts": Symptom(
         targets.counts, "The loss does not suit counts",
         "Squares take a miss of 3 at 100 for as bad as a miss of 3 at 1.",
-        "choosing-a-loss", quiets=frozenset({"outliers"}),
+        "choosing-a-loss", quiets=frozenset({"outliers", "bounded"}),
     ),
     "amounts": Symptom(
         targets.amounts, "The loss does not suit skewed amounts",
         "Squares take a miss of 3 at 100 for as bad as a miss of 3 at 1.",
-        "choosing-a-loss", quiets=frozenset({"outliers"}),
+        "choosing-a-loss", quiets=frozenset({"outliers", "bounded"}),
     ),
     "bounded": Symptom(
         targets.bounded, "The loss does not suit a bounded target",
         "A straight line knows no bounds.",
-        "choosing-a-loss", quiets=frozenset({"outliers"}),
+        "choosing-a-loss", quiets=frozenset({"outliers", "bounded"}),
     ),
     "outliers": Symptom(
         targets.outliers, "A few rows carry the gradient",
@@ -101,7 +103,7 @@ SYMPTOMS = {
     "overfitting": Symptom(
         fitted.overfitting, "The fit has learnt the rows' chance",
         "What is learnt after the turn is true of these rows only.",
-        "overfitting",
+        "overfitting", quiets=frozenset({PACE}),
     ),
     "collinear": Symptom(
         columns.collinear, "Columns nearly give each other",
@@ -126,7 +128,7 @@ SYMPTOMS = {
     "unscaled": Symptom(
         columns.unscaled, "The columns are of different scales",
         "The largest column sets the largest rate, and the smallest needs far more steps of it.",
-        "scaling", PACE, 1.5,
+        "scaling", SCALE, 1.5, frozenset({"stopped_early", "conditioned"}),
     ),
     "momentum": Symptom(
         stability.momentum, "Momentum is too high",
@@ -171,7 +173,7 @@ SYMPTOMS = {
     "conditioned": Symptom(
         columns.conditioned, "The problem is ill-conditioned",
         "A rate that the steepest direction bears is tiny for the flattest, where the rest of the way lies.",
-        "ill-conditioning", PACE, -2.0,
+        "ill-conditioning", PACE, REST,
     ),
     "ran_long": Symptom(
         pace.ran_long, "It ran long after nothing changed",
@@ -192,7 +194,7 @@ def signs(case: Case) -> dict[str, Sign]:
             quiet |= symptom.quiets
     causes = {name: sign for name, sign in spoken.items() if SYMPTOMS[name].kind == CAUSE}
     paces = sorted(
-        ((name, sign) for name, sign in spoken.items() if SYMPTOMS[name].kind == PACE),
+        ((name, sign) for name, sign in spoken.items() if SYMPTOMS[name].kind in SLOW),
         key=lambda pair: -(pair[1].score + SYMPTOMS[pair[0]].bonus),
     )
     last = {name: sign for name, sign in spoken.items() if SYMPTOMS[name].kind == LAST}

@@ -9,7 +9,7 @@ from scipy.stats import rankdata, skew
 from fallline.explain.case import Case
 from fallline.explain.changed import as_classes, charged, even, retargeted, under
 from fallline.explain.finding import Change, Effect, Sign, Tried, number, percent
-from fallline.explain.heldout import ERROR_RATES, MEAN_ERROR, MEDIAN_ERROR, Back, held_out
+from fallline.explain.heldout import MEAN_ERROR, USUAL_ERROR, Back, held_out
 from fallline.explain.prospect import Prospect
 from fallline.losses import Gamma, Huber, LogLoss, Poisson, SquaredError
 from fallline.penalties import L2
@@ -27,10 +27,11 @@ SKEWED, WIDENS = (
 )  # skewness of the target, and rank correlation of error size with prediction: the variance follows the mean
 LONG_TAIL = 2.0  # skewness of amounts, from which on their logarithm is the better scale
 MANY = 10  # different values: fewer are levels, not amounts
+NEARLY = 0.9  # of the range: how near to both bounds a target must come
 OUTSIDE = 0.02  # of predictions beyond the bounds that the target keeps to
 CLIPPED = 1e-3  # of the range: how near a bound a share is taken to be before its logit
 SOME = 1e300  # any length is better than none
-BETTER = 0.9  # the same of the errors of typical rows, and of both classes
+SUITS = 0.95  # of the mean error on rows held out: what a loss that suits must come to
 
 
 def outliers(case: Case) -> Sign | None:
@@ -39,16 +40,8 @@ def outliers(case: Case) -> Sign | None:
         return None
     y, z = case.sample.y, _scores(case)
     r = y - z
-    pull = (
-        case.sample.weights
-        * r**2
-        * (
-            1.0
-            + (((case.sample.X - case.sample.X.mean(axis=0)) / np.where(case.spread > 0, case.spread, 1.0)) ** 2).sum(
-                axis=1
-            )
-        )
-    )
+    away = (case.sample.X - case.sample.X.mean(axis=0)) / np.where(case.spread > 0, case.spread, 1.0)
+    pull = case.sample.weights * r**2 * (1.0 + (away**2).sum(axis=1))
     order = np.argsort(-pull)
     top = order[: max(1, int(TOP * len(r)))]
     share = float(pull[top].sum() / max(pull.sum(), 1e-300))
@@ -68,9 +61,7 @@ def outliers(case: Case) -> Sign | None:
         {"loss": f"huber:delta={loss.delta:g}"},
         remake=under(loss),
     )
-    return Sign(
-        seen, change, rows=tuple(map(int, rows)), proof=lambda: held_out(case, change, MEDIAN_ERROR, least=BETTER)
-    )
+    return Sign(seen, change, rows=tuple(map(int, rows)), proof=lambda: held_out(case, change, USUAL_ERROR))
 
 
 def imbalance(case: Case) -> Sign | None:
@@ -86,12 +77,10 @@ def imbalance(case: Case) -> Sign | None:
         f"{int((y == rare).sum()):,} of {len(y):,} rows are of the rarer class ({percent(shares[rare])} of the weight)."
     )
     change = Change(
-        "weigh both classes alike (class_weight=balanced), or keep the fit and move the threshold.",
-        case.plan,
-        remake=even,
-        weighs=True,
-    )
-    return Sign(seen, change, proof=lambda: held_out(case, change, ERROR_RATES, least=BETTER))
+        "if the rare class matters more than its number, weigh both alike (class_weight=balanced) or move the threshold.",
+        case.plan, remake=even, weighs=True, asks=True,
+    )  # fmt: skip
+    return Sign(seen, change)
 
 
 def separable(case: Case) -> Sign | None:
@@ -180,8 +169,8 @@ def bounded(case: Case) -> Sign | None:
     low, high = 0.0, 1.0 if y.max() <= 1.0 else 100.0
     if not _squares(case) or _counts(y) or y.min() < low or y.max() > high or len(np.unique(y)) < MANY:
         return None
-    if y.max() < 0.98 * high and y.min() > low + 0.02 * high:
-        return None  # it keeps away from the bounds
+    if y.max() < NEARLY * high or y.min() > low + (1.0 - NEARLY) * high:
+        return None  # it keeps away from a bound
     z = _scores(case) * case.units[1] + case.units[0]
     beyond = float(np.mean((z < low) | (z > high)))
     if beyond < OUTSIDE:
@@ -197,7 +186,7 @@ def bounded(case: Case) -> Sign | None:
         return low + (high - low) / (1.0 + np.exp(-np.clip(z, -500.0, 500.0)))
 
     change = Change("learn log(share/(1 − share)) instead, which has no bounds.", case.plan, remake=remake, weighs=True)
-    return Sign(seen, change, proof=lambda: held_out(case, change, MEAN_ERROR, back))
+    return Sign(seen, change, proof=lambda: held_out(case, change, MEAN_ERROR, back, SUITS))
 
 
 def _mismatch(case: Case, loss: Any, name: str, what: str) -> Sign:
@@ -211,7 +200,7 @@ def _mismatch(case: Case, loss: Any, name: str, what: str) -> Sign:
         under(loss, case.units),
     )
     back: Back = lambda z: np.exp(np.clip(z, -500.0, 500.0))  # noqa: E731
-    return Sign(seen, change, proof=lambda: held_out(case, change, MEAN_ERROR, back))
+    return Sign(seen, change, proof=lambda: held_out(case, change, MEAN_ERROR, back, SUITS))
 
 
 def _squares(case: Case) -> bool:
@@ -228,9 +217,11 @@ def _counts(y: Array) -> bool:
 
 
 def _widens(case: Case, skewed: float) -> bool:
+    """Whether squares are beside the point: a skewed target, missed by more where it is large, or predicted below zero."""
     z = _scores(case)
     ranks = rankdata(z), rankdata(np.abs(case.sample.y - z))
-    return bool(skew(case.target) > skewed and np.corrcoef(*ranks)[0, 1] > WIDENS)
+    below = np.mean(z * case.units[1] + case.units[0] < 0.0)
+    return bool(skew(case.target) > skewed and (np.corrcoef(*ranks)[0, 1] > WIDENS or below > OUTSIDE))
 
 
 def _scores(case: Case) -> Array:
