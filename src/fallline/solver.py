@@ -11,9 +11,10 @@ from threadpoolctl import ThreadpoolController
 from fallline.descent import Run, descend
 from fallline.errors import InputError
 from fallline.executors import terms
-from fallline.executors.certificate import Bound, bound_of
+from fallline.executors.certificate import NOTHING, Bound, bound_of, dual_bound
 from fallline.executors.conditioning import conditioning
-from fallline.executors.dual_first import WAYS, DualFirst, handed_over
+from fallline.executors.dual_first import WAYS, DualFirst
+from fallline.executors.interior import InteriorPoint, few_rows
 from fallline.executors.level import height_at_level
 from fallline.executors.newton import AFFORDABLE, lasso_of
 from fallline.executors.preconditioned import PreconditionedLBFGS
@@ -152,17 +153,22 @@ def certified(objective: Any, solver: Solver, run: Run) -> Bound:
     the bound there, and the way down to it, are a bound here.
     """
     excess, height = float(run.trace.last("excess")), float(run.trace.last("loss"))
-    best = bound_of(objective, run.w, _window(run))
-    if isinstance(solver.advance, DualFirst) and not handed_over(run.state):
-        best = min(best, Bound(excess, "duality"))  # what dual ascent says is its gap
+    best = proof_of(objective, solver, run)
     for share in FINER:
         if best.value <= CLOSE * excess:
             break
         run = walked(objective, solver, AnyOf(stop_of(objective, share * excess / (abs(height) or 1.0))), run)
-        further = bound_of(objective, run.w, _window(run))
+        further = proof_of(objective, solver, run)
         below = height - float(run.trace.last("loss"))
         best = min(best, further._replace(value=below + further.value))
     return best
+
+
+def proof_of(objective: Any, solver: Solver, run: Run) -> Bound:
+    """The lowest bound that is known to the walk itself, where it is a dual one, or that its point proves."""
+    excess, height = float(run.trace.last("excess")), float(run.trace.last("loss"))
+    said = dual_bound(solver.advance.proven(run.state), height) if hasattr(solver.advance, "proven") else NOTHING
+    return said if said.value < CLOSE * excess else min(said, bound_of(objective, run.w, _window(run)))
 
 
 def _window(run: Run) -> float:
@@ -183,9 +189,12 @@ def solver_for(objective: Any, seed: int = 0, tol: float = 1e-4) -> Solver:
     wide: Any = PreconditionedLBFGS(tol)
     if lasso_of(objective) > 0.0:
         wide = WorkingSet() if inside and objective.scores == 1 else Truncated()
+    path = not smooth and inside and few_rows(objective)
     if sparse and inside and objective.scores == 1 and not (narrow and exact and smooth):
-        first = DualFirst(wide if smooth else Rounded())
+        first = DualFirst(wide if smooth else InteriorPoint() if path else Rounded())
         return Solver(first, first.sampler(n, seed), "")
+    if path:
+        return Solver(InteriorPoint(), InteriorPoint().sampler(), WAYS[InteriorPoint])
     if not smooth:
         return Solver(Rounded(), Sketch(rows, seed=seed), WAYS[Rounded])
     if narrow and (exact or not sparse):

@@ -32,24 +32,31 @@ class Bound(NamedTuple):
     proof: str
 
 
+NOTHING = Bound(np.inf, "nothing")
+
+
 def bound_of(objective: Any, w: Array, window: float = 0.0) -> Bound:
     """The lowest bound that is proven for w, absolute.
 
     window: that of the rounding, for a loss with corners, whose slopes at w are then between the corner's two.
     """
     height, kind = objective.value(w), type(objective.loss)
-    rounding = ROUNDING * abs(height)
     proven = [Bound(height - floor_of(objective), "no prediction is better than a perfect one")]
     if isinstance(objective.loss, (SquaredError, *SELF_CONCORDANT)) and objective.size <= WIDEST:
         name = "the exact decrement" if kind is SquaredError else "the decrement, by self-concordance"
         proven.append(Bound(by_decrement(objective, w), name))
     if proven[-1].value == np.inf or len(proven) == 1:
         if kind is Softmax:
-            proven.append(Bound(by_class(objective, w) + rounding, "duality"))
+            proven.append(dual_bound(by_class(objective, w), height))
         elif kind in DUALS:
-            proven.append(Bound(by_duality(objective, w, window) + rounding, "duality"))
+            proven.append(dual_bound(by_duality(objective, w, window), height))
     best = min(proven, key=value_of)
     return best._replace(value=max(best.value, 0.0) * (1.0 + SLACK))
+
+
+def dual_bound(gap: float, height: float) -> Bound:
+    """What a gap of the primal and a dual objective proves, the rounding of a difference of two such heights included."""
+    return Bound(gap + ROUNDING * abs(height), "duality")
 
 
 def value_of(bound: Bound) -> float:

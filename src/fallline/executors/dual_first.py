@@ -1,11 +1,13 @@
 """Sparse tables: dual coordinate ascent while it is quick, curvature of all rows from where it is not."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fallline.descent import State
 from fallline.executors import terms
+from fallline.executors.interior import InteriorPoint
 from fallline.executors.level import level_of
 from fallline.executors.preconditioned import PreconditionedLBFGS
 from fallline.executors.rounded import Rounded
@@ -32,6 +34,7 @@ WAYS = {
     PreconditionedLBFGS: "preconditioned L-BFGS steps",
     Truncated: "Newton steps by conjugate gradients",
     WorkingSet: "Newton steps on a working set",
+    InteriorPoint: "steps of a primal-dual interior point method",
     Rounded: "Newton steps on the loss rounded at its corners",
 }
 
@@ -68,6 +71,13 @@ class DualFirst(NamedTuple):
             return dict(self.then.readings(inner))
         known = SDCA().readings(inner)
         return {"loss": known["loss"], "excess": known["gap"], "length": 1.0}
+
+    def proven(self, state: State) -> float:
+        """A bound that is proven for the state's point, infinite where the method in charge knows of none."""
+        inner = state._replace(memory=state.memory[1:])
+        if handed_over(state):
+            return float(self.then.proven(inner)) if hasattr(self.then, "proven") else math.inf
+        return float(self.readings(state)["excess"])
 
     def way(self, state: State) -> str:
         """Which methods took the walk to the state."""

@@ -22,6 +22,7 @@ from fallline.kernels.passes import conjugates, slopes
 from fallline.losses.smoothed import Smoothed
 from fallline.objectives.coordinates import WIDEST, Coordinates, standard
 from fallline.objectives.hessian import class_chances, matrix_of, table_slice
+from fallline.objectives.passes import moved_scores, row_sum
 from fallline.objectives.variants import with_loss
 
 Array = np.ndarray[Any, Any]
@@ -40,20 +41,27 @@ def by_duality(objective: Any, w: Array, window: float = 0.0) -> float:
 
     window: that of the rounding, for a loss with corners, whose slopes at w are then between the corner's two.
     """
-    model, ridge, lasso = objective.model, float(objective.penalty.pull(1.0)), lasso_of(objective)
-    height, slack = objective.value(w), math.inf
     rounded = with_loss(objective, Smoothed(objective.loss, window)) if window > 0.0 else objective
-    if objective.size <= WIDEST:
-        own, _ = standard(objective)
-        w = newton(rounded, w, RESTING, STEPS, own).point.w if window > 0.0 else w
-        u = moved(objective, w, minus_slopes(rounded.model, w), rounded.curvature(w), own)
-        if ridge <= 0.0:
-            slack = uneven(objective, u, lasso, own, own.into(w))
-            if slack == math.inf and lasso <= 0.0:
-                return math.inf
-    else:
-        u = minus_slopes(rounded.model, w)
-        if ridge <= 0.0 and lasso <= 0.0:
+    if objective.size > WIDEST:
+        return gap_of(objective, w, objective.value(w), minus_slopes(rounded.model, w))
+    height, (own, _) = objective.value(w), standard(objective)
+    w = newton(rounded, w, RESTING, STEPS, own).point.w if window > 0.0 else w
+    u = moved(objective, w, minus_slopes(rounded.model, w), rounded.curvature(w), own)
+    return gap_of(objective, w, height, u, own)
+
+
+def gap_of(
+    objective: Any, w: Array, height: float, u: Array, own: Coordinates | None = None, even: float = EVEN
+) -> float:
+    """`height` less what the slopes −u, (n,), prove that no point is below.
+
+    Without a penalty they must even out: `even` says how nearly, own in which coordinates, and w about where the optimum is.
+    """
+    model, ridge, lasso = objective.model, float(objective.penalty.pull(1.0)), lasso_of(objective)
+    slack = math.inf
+    if ridge <= 0.0:
+        slack = math.inf if own is None else uneven(objective, u, lasso, own, own.into(w), even)
+        if slack == math.inf and lasso <= 0.0:
             return math.inf
     if objective.intercept:
         u = balanced(u, model.weights)
@@ -65,14 +73,14 @@ def by_duality(objective: Any, w: Array, window: float = 0.0) -> float:
     return max(height - (low - paid), 0.0) + (0.0 if slack == math.inf else slack)
 
 
-def uneven(objective: Any, u: Array, lasso: float, own: Coordinates, at: Array) -> float:
+def uneven(objective: Any, u: Array, lasso: float, own: Coordinates, at: Array, even: float) -> float:
     """What slopes may be off for rounding where they must even out exactly: twice as much as that is worth at the point `at` in
-    standardised coordinates, on its longest coordinate; infinite where it is more than rounding.
+    standardised coordinates, on its longest coordinate; infinite where it is more than that share of their own size.
     """
     sums = sum_of(objective, u)
     sums[: objective.penalised] -= np.clip(sums[: objective.penalised], -lasso, lasso)
     left = abs(own.slope(sums))
-    if left.max() > EVEN * abs(objective.model.weights * u).mean():
+    if left.max() > even * abs(objective.model.weights * u).mean():
         return math.inf
     return 2.0 * float(left.sum() * abs(at).max())
 
@@ -109,7 +117,7 @@ def moved(objective: Any, w: Array, u: Array, bends: Array, own: Coordinates) ->
         g = -sum_of(objective, u)
         g[: model.d] += objective.penalty.pull(1.0) * w[: model.d]
         p = direction(objective, Point(w, math.nan, g), spectral(H) if root is None else root, own).p
-        new = u - bends / heavy * along(objective, p)
+        new = u - bends / heavy * moved_scores(objective, p)
         out = ((new < low) | (new > high)) & (bends > 0.0)
         if not out.any():
             return new
@@ -117,24 +125,10 @@ def moved(objective: Any, w: Array, u: Array, bends: Array, own: Coordinates) ->
     return u
 
 
-def along(objective: Any, p: Array) -> Array:
-    """x·p and the intercept's share of every row, (n,)."""
-    model = objective.model
-    parts = [
-        table_slice(objective, slice(first, first + STRIP)) @ p[: model.d] for first in range(0, objective.n, STRIP)
-    ]
-    return np.concatenate(parts) + model.free * p[-1]
-
-
 def sum_of(objective: Any, u: Array) -> Array:
     """Σ vᵢ·uᵢ·xᵢ/n, and Σ vᵢ·uᵢ/n where there is an intercept, (size,)."""
-    model, total = objective.model, np.zeros(objective.size)
-    for first in range(0, objective.n, STRIP):
-        rows = slice(first, first + STRIP)
-        total[: model.d] += (model.weights[rows] * u[rows]) @ table_slice(objective, rows)
-    if model.free:
-        total[-1] = model.weights @ u
-    return total / objective.n
+    model, heavy = objective.model, objective.model.weights * u
+    return np.append(row_sum(objective, heavy), np.full(model.free, heavy.sum())) / objective.n
 
 
 def balanced(u: Array, weights: Array) -> Array:

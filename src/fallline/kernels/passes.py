@@ -125,6 +125,13 @@ def folded(rows: Any, first: Any, last: Any, r: Any, out: Any) -> None:
 
 
 @compiled
+def across(rows: Any, free: Any, first: Any, last: Any, v: Any, out: Any) -> None:
+    """out ← xᵢ·v and what v says of the intercept, for rows first … last."""
+    multiply(rows, first, last, v, out)
+    out += free * v[v.shape[0] - 1]
+
+
+@compiled
 def shortfalls(model: Any, w: Any) -> Any:
     """What a rounded loss leaves open: mean of loss(z) + conjugate(a) − a·z over all rows; rows in the window; how evenly.
 

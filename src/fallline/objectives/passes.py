@@ -138,6 +138,17 @@ def row_sum(objective: Any, r: Array, threads: int | None = None) -> Array:
     return pieces(objective, piece, objective.model.d, threads)
 
 
+def moved_scores(objective: Any, v: Array, threads: int | None = None) -> Array:
+    """How far each row's score goes on a step v of one score a row, (n,)."""
+    model, out = objective.model, np.empty(objective.n)
+
+    def piece(first: int, last: int) -> None:
+        kernels.across(model.rows, model.free, first, last, v, out[first:last])
+
+    on_threads(cuts_of(objective, 0), piece, threads, objective.disk)
+    return out
+
+
 def curvature_diagonal(objective: Any, bends: Array, free: int, threads: int | None = None) -> Array:
     """Its diagonal, (d + free,)."""
     d = objective.model.d

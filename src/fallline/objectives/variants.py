@@ -25,6 +25,14 @@ def with_weights(objective: Any, weights: Array) -> Any:
     return other
 
 
+def with_rows(objective: Any, X: Array) -> Any:
+    """As many rows of another dense table, for one score a row."""
+    other, d = copy.copy(objective), X.shape[1]
+    other.disk, other.penalised, other.size = None, d, d + objective.size - objective.penalised
+    other.model = objective.model._replace(rows=Dense(X), d=d)
+    return other
+
+
 def in_single(objective: Any) -> Any:
     """The same, with the products of a dense float32 table by several classes made in float32; sums stay in float64."""
     other = copy.copy(objective)
