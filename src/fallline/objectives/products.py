@@ -41,15 +41,18 @@ def _by_row(objective: Any, w: Array) -> Product:
 
 
 def _by_class(objective: Any, w: Array, coordinates: Coordinates) -> Product:
-    """Σ vᵢ·(p∘s − p·(p·s)) with s the scores that v gives row i, spread over the row."""
+    """Σ vᵢ·(p∘s − p·(p·s)) with s the scores that v gives row i, spread over the row.
+
+    The chances p are kept, (n, K), but for a table that is larger than memory, where they are worked out again each time.
+    """
     model, K, d, n = objective.model, objective.classes, objective.model.d, objective.n
     sparse = isinstance(model.rows, CSR)
     whole = table_whole(objective)
     near = sparse or bool((abs(coordinates.centre) <= SINGLE * coordinates.spread).all())
     kind = whole.dtype if near else np.dtype(float)
-    p = np.empty((n, K), dtype=kind)
-    for first in range(0, n, STRIP):
-        p[first : first + STRIP] = class_chances(objective, w, first, first + STRIP)
+    kept = np.empty((n if objective.disk is None else 0, K), dtype=kind)
+    for first in range(0, len(kept), STRIP):
+        kept[first : first + STRIP] = class_chances(objective, w, first, first + STRIP)
     weights = model.weights.astype(kind)[:, None] / n
 
     def product(v: Array) -> Array:
@@ -59,7 +62,8 @@ def _by_class(objective: Any, w: Array, coordinates: Coordinates) -> Product:
             for begin in range(first, last, STRIP):
                 rows = slice(begin, min(begin + STRIP, last))
                 X = whole[rows] if near else whole[rows].astype(float)
-                s, q = X @ V.T, p[rows]
+                s = X @ V.T
+                q = kept[rows] if len(kept) else class_chances(objective, w, begin, rows.stop).astype(kind)
                 if len(free):
                     s += free
                 s -= (q * s).sum(axis=1, keepdims=True)
