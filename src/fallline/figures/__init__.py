@@ -5,6 +5,7 @@ from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
 from fallline.figures.race import draw_race, race_of
+from fallline.figures.sketch import draw_lines, draw_walks
 from fallline.figures.surface import draw_relief, draw_surface
 from fallline.figures.sweep import batch_sweep_of, draw_batch_sweep, draw_sweep, sweep_of
 
@@ -18,10 +19,12 @@ __all__ = [
     "draw_curves",
     "draw_fan",
     "draw_history",
+    "draw_lines",
     "draw_race",
     "draw_relief",
     "draw_surface",
     "draw_sweep",
+    "draw_walks",
     "fan_of",
     "history_of",
     "plot_traces",
