@@ -79,10 +79,11 @@ def take(browser: Any, figure: Any, path: Path, width: int = WIDTH) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "figure.html"
         figure.update_layout(width=width).write_html(page, config={"displayModeBar": False})
-        sheet = browser.new_page(viewport={"width": width, "height": height})
+        sheet = browser.new_page(viewport={"width": width + 16, "height": height + 16})
         sheet.goto(page.as_uri())
-        sheet.wait_for_timeout(1000)
-        sheet.screenshot(path=path, clip={"x": 8, "y": 8, "width": width - 8, "height": height - 8})
+        sheet.wait_for_selector(".main-svg")
+        sheet.wait_for_timeout(400)
+        sheet.screenshot(path=path, clip={"x": 8, "y": 8, "width": width, "height": height})  # within the body's margin
         sheet.close()
 
 

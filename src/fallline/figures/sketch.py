@@ -18,8 +18,8 @@ HEIGHT = 300  # pixels of the picture without its title
 INSIDE = 218  # of them, pixels of the frame
 MARGIN = 0.04  # of the frame, beyond the highest and the lowest height
 GRID = 81  # points a side of a ground's heights
-LEVELS = 14  # contour lines
-NEAREST = 1e-4  # the lowest contour line of a ground in decades, as a share of its height
+LEVELS = 8  # shades of a ground; lines between them would double the size of its picture
+NEAREST = 1e-4  # the lowest shade of a ground in decades, as a share of its height
 FEW = 60  # points of a walk that are each marked
 ROOM = -30  # pixels that style.figure keeps for how to read a picture, which stands beside a sketch and not on it
 
@@ -37,7 +37,7 @@ def draw_lines(
 ) -> go.Figure:
     """Lines with their names at their ends: name → heights, or (places, heights).
 
-    x, y: what the axes are. log: the axes in decades, "x", "y" or "xy". dots: names whose points are marked. low, high: where
+    x, y: what the axes are. log: the axes in decades, "x", "y" or "xy". dots: names drawn as points alone. low, high: where
     the frame ends, if lines go further. At most as many lines as there are looks; what has no place on an axis is left out.
     """
     paper = style.PAPERS[theme]
@@ -45,16 +45,17 @@ def draw_lines(
     across, up = (np.concatenate([pair[k] for pair in points.values()]) for k in (0, 1))
     span = (max(low, float(up.min())), min(high, float(up.max())))
     figure = style.figure(
-        title, "", theme, height=HEIGHT, room=ROOM, showlegend=False, margin={"r": labels.room_for(list(lines)) - 12},
+        title, "", theme, height=HEIGHT, room=ROOM, showlegend=False, margin={"r": labels.room_for(list(lines))},
         xaxis={"title": {"text": style.plain(x)}, **_axis(float(across.min()), float(across.max()), "x" in log, 0.0)},
         yaxis={"title": {"text": style.plain(y)}, **_axis(*span, "y" in log, MARGIN)},
     )  # fmt: skip
     inks = [style.colour(look, theme=theme) for look in style.LOOKS]
     ends = []
     for (name, (places, heights)), ink, look in zip(points.items(), inks, style.LOOKS.values(), strict=False):
-        marks = {"mode": "lines+markers", "marker": {"size": 6, "color": ink}} if name in dots else {"mode": "lines"}
-        line = {"color": ink, "width": 2.2, "dash": "solid" if name in dots else look.dash}
-        figure.add_scatter(x=places, y=heights, name=style.plain(name), line=line, **marks)
+        figure.add_scatter(
+            x=places, y=heights, name=style.plain(name), mode="markers" if name in dots else "lines",
+            line={"color": ink, "width": 2.2, "dash": look.dash}, marker={"size": 6, "color": ink, "symbol": look.symbol},
+        )  # fmt: skip
         inside = np.flatnonzero((heights >= span[0]) & (heights <= span[1]))
         last = int(inside[-1]) if len(inside) else len(heights) - 1  # where it leaves the frame, if it does
         ends.append((name, _seen(float(places[last]), "x" in log), _seen(float(heights[last]), "y" in log), ink))
@@ -78,7 +79,7 @@ def draw_walks(
 ) -> go.Figure:
     """Walks over two parameters, from above: name → points (k, 2); f gives the heights of points (..., 2).
 
-    bounds: low and high of both axes. log: contour lines are evenly spaced in decades of the height above the lowest, and not
+    bounds: low and high of both axes. log: shades are evenly spaced in decades of the height above the lowest, and not
     in the height itself. The circle is where the first walk begins, and a larger mark where each ends.
     """
     paper = style.PAPERS[theme]
@@ -96,7 +97,7 @@ def draw_walks(
         x=across, y=up, z=depth, showscale=False, autocontour=False, hoverinfo="skip", showlegend=False,
         contours={"start": lowest, "end": highest, "size": (highest - lowest) / LEVELS},
         colorscale=[[k / (len(paper.valley) - 1), shade] for k, shade in enumerate(paper.valley)],
-        line={"width": 0.8, "color": paper.axis},
+        line={"width": 0},
     )  # fmt: skip
     for (name, points), (variant, look) in zip(walks.items(), style.LOOKS.items(), strict=False):
         path, ink = np.asarray(points, dtype=float), style.colour(variant, theme=theme)
