@@ -1,11 +1,11 @@
 """Figures, each usable alone: `X_of(traces…)` gathers the facts, `draw_X(facts)` draws them with Plotly."""
 
 from fallline.figures.ahead import ahead_of, draw_ahead
+from fallline.figures.arrays import draw_lines, draw_walks
 from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
 from fallline.figures.race import draw_race, race_of
-from fallline.figures.sketch import draw_lines, draw_walks
 from fallline.figures.surface import draw_relief, draw_surface
 from fallline.figures.sweep import batch_sweep_of, draw_batch_sweep, draw_sweep, sweep_of
 

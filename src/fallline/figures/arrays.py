@@ -21,7 +21,7 @@ GRID = 81  # points a side of a ground's heights
 LEVELS = 8  # shades of a ground; lines between them would double the size of its picture
 NEAREST = 1e-4  # the lowest shade of a ground in decades, as a share of its height
 FEW = 60  # points of a walk that are each marked
-ROOM = -30  # pixels that style.figure keeps for how to read a picture, which stands beside a sketch and not on it
+ROOM = -30  # pixels that style.figure keeps for how to read a picture, which stands beside the picture here
 
 
 def draw_lines(

@@ -1,4 +1,4 @@
-"""Sketches: every line is named at its end, nothing without a place is drawn, and light turns into dark."""
+"""Pictures of arrays: every line is named at its end, nothing without a place is drawn, and light turns into dark."""
 
 import json
 import re
