@@ -141,7 +141,6 @@ def test_every_page_can_be_reached_from_the_index():
     assert [name(page) for page in PAGES if page not in seen] == []
 
 
-@pytest.mark.xfail(reason="the textbook is being written")
 def test_every_concept_that_a_finding_points_to_has_its_page():
     assert [page_of(concept) for concept in CONCEPTS if not (ROOT / page_of(concept)).exists()] == []
 
