@@ -73,12 +73,12 @@ def loss_row(name: str, part: type) -> dict[str, str]:
 
 
 def symptom_row(name: str, symptom: Any) -> dict[str, str]:
-    """A symptom, what its function sees, why it is so, and its concept."""
+    """A symptom, what its function sees, why it is so, and the page of its concept."""
     return {
         "name": f"`{name}`",
         "what is seen": summary(symptom.detect),
         "why": symptom.why,
-        "concept": CONCEPTS[symptom.concept],
+        "concept": f"[{CONCEPTS[symptom.concept]}](concepts/{symptom.concept}.md)",
     }
 
 
