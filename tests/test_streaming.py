@@ -278,7 +278,7 @@ def test_windows_hold_each_row_once_a_pass_from_all_over_the_table(n, batch, win
 class InMemory:
     """A table in memory that is read as one on disk is."""
 
-    window = 150
+    window, kept = 150, True
 
     def __init__(self, objective):
         self.X = objective.model.rows.X
@@ -293,6 +293,9 @@ class InMemory:
 
     def room(self, rows):
         return np.empty((rows, self.width))
+
+    def bring(self, first, last):
+        pass
 
     def let_go(self, first, last):
         pass
@@ -486,9 +489,10 @@ from fallline.plan import Plan
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 for name in ("small", "large"):
-    for step in ("auto", "plain"):
+    for step, cache in (("auto", True), ("plain", True), ("plain", False)):
         plan = Plan() if step == "auto" else Plan(step=step, amount=1.0)
-        fit(Recipe(f"{sys.argv[1]}/{name}.parquet", "y", memory="8MB", plan=plan), f"{sys.argv[1]}/m", overwrite=True)
+        recipe = Recipe(f"{sys.argv[1]}/{name}.parquet", "y", memory="8MB", plan=plan, cache=cache)
+        fit(recipe, f"{sys.argv[1]}/m", overwrite=True)
     print(peak())
 """
 

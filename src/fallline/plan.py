@@ -11,7 +11,7 @@ from fallline.descent import Run, descend
 from fallline.errors import InputError
 from fallline.executors import METHODS
 from fallline.executors.compiled import compiled
-from fallline.executors.windows import in_windows, streamed
+from fallline.executors.windows import BY_ROWS, in_windows, streamed
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.objectives import Linear, SoftmaxRegression
 from fallline.objectives.order import run_of
@@ -85,6 +85,24 @@ class Plan:
         """Whether the automatic solver walks."""
         return isinstance(self.step, str) and self.step == AUTO
 
+    @property
+    def in_windows(self) -> bool:
+        """Whether it goes over rows that memory does not hold in windows alone, a step after the other, without full passes."""
+        way = METHODS.get(self._way)
+        return (
+            self.variant in ("stochastic", "mini-batch")
+            and self.sampler == "shuffled"
+            and (way is None or issubclass(way, BY_ROWS))
+        )
+
+    def refuse_decoded(self) -> None:
+        """Raise InputError for a walk that cannot be made on rows which are decoded as they are read."""
+        if not self.in_windows:
+            raise InputError(
+                f"{self.kind} makes full passes, which need the encoded rows on the disk: name a folder with room for them "
+                "with -o, or take --step quick or a step rule with shuffled rows."
+            )
+
     def _solvers(self) -> dict[str, Any]:
         """What is usual for the solver; refuses what it does not take."""
         given = ["variant"] if self.variant not in (None, AUTOMATIC) else []
@@ -150,6 +168,8 @@ class Plan:
 
         stops: stopping rules beside the budget. start: a point, or a run to go on with.
         """
+        if objective.disk is not None and not objective.disk.kept:
+            self.refuse_decoded()
         limits = (*stops, *filter(None, (self._limit(),)))
         if self.automatic:
             settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges, "start": start}

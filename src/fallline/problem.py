@@ -30,10 +30,14 @@ class Charges(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where rows are kept that memory does not hold: bytes of memory to get by with, and a folder with room for the rest."""
+    """Where rows are kept that memory does not hold: bytes of memory to get by with, and a folder with room for the rest.
+
+    cache: whether they are kept, or decoded at every reading; None: decoded where the folder's disk has no room.
+    """
 
     memory: int
     folder: Path
+    cache: bool | None = True
 
 
 class Problem(NamedTuple):
@@ -59,7 +63,7 @@ def problem_of(
             weights, reading = weights_in(data, weights, reading)
         table = load(data, target, **reading)
     else:
-        table = stream(Path(data), target, memory=room.memory, folder=room.folder, weights=weights, **reading)
+        table = stream(Path(data), target, weights=weights, **room._asdict(), **reading)
         weights = table.held and table.held.weights
     loss = charges.loss or LOSS_OF[table.task]
     placed = place_in(data, reading) if room is None else f"in row {{}} of {table.source} (counted from 0)".format

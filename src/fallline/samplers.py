@@ -1,11 +1,13 @@
 """Samplers: which rows next? A segment, usually one pass over them, depends on (seed, segments walked) alone."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+Stretches = tuple[tuple[tuple[int, int], ...], ...]
 
 
 class Segment(NamedTuple):
@@ -82,6 +84,9 @@ class Windows(NamedTuple):
     Cochran 1977), so that a window has each class of a sorted table in its share. Their rows are permuted, or stay as they are
     where the table is in no order; what a step of `batch` leaves over of the last run waits for
     the next window. The order depends on seed and segment alone.
+
+    Of a file that is decoded as it is walked, `stretches` says which rows come one after the other (see Streamed): its groups
+    are permuted within each, and a window has of every stretch its share, from where the last window ended.
     """
 
     n: int
@@ -92,12 +97,16 @@ class Windows(NamedTuple):
     window: int  # rows held at a time
     run: int  # neighbouring rows read together
     mixed: bool = True  # whether the rows of a window are permuted
+    stretches: Stretches = ()
 
     def windows(self) -> Iterator[tuple[Array, Array]]:
         """The rows of each window as they are read, neighbours together, and the order in which the steps take them; all
         windows but the last are a multiple of the batch.
         """
         chance = np.random.default_rng((self.seed, self.segments))
+        if self.stretches:
+            yield from ((rows, chance.permutation(len(rows))) for rows in self._from_groups(chance))
+            return
         runs, left = -(-self.n // self.run), np.empty(0, dtype=np.int64)
         count = -(-runs // max(self.window // self.run, 1))  # windows
         strata = chance.permuted(np.arange(-(-runs // count) * count).reshape(-1, count), axis=1)
@@ -108,6 +117,28 @@ class Windows(NamedTuple):
             if whole:
                 yield rows[:whole], chance.permutation(whole) if self.mixed else np.arange(whole)
             left = rows[whole:]
+
+    def _from_groups(self, chance: np.random.Generator) -> Iterator[Array]:
+        """The rows of each window, those of a group from front to end."""
+        groups = [np.array(stretch)[chance.permutation(len(stretch))] for stretch in self.stretches]
+        ends = [np.append(0, np.cumsum(np.diff(each).ravel())) for each in groups]
+        many, done = np.array([each[-1] for each in ends]), np.zeros(len(ends), dtype=np.int64)
+        count = -(-self.n // self.window)
+        for k in range(1, count + 1):
+            upto = many * k // count
+            over = int((upto - done).sum()) % self.batch if k < count else 0
+            for at in range(len(upto) - 1, -1, -1):  # whole steps only: to go back would be to decode again
+                less = min(over, int(upto[at] - done[at]))
+                upto[at], over = upto[at] - less, over - less
+            parts = [
+                np.arange(max(first, begin) + start - begin, min(last, end) + start - begin)
+                for each, bounds, first, last in zip(groups, ends, done.tolist(), upto.tolist(), strict=True)
+                for (start, _), (begin, end) in zip(each.tolist(), pairwise(bounds.tolist()), strict=True)
+                if first < end and begin < last
+            ]
+            done = upto
+            if parts:
+                yield np.concatenate(parts)
 
     @property
     def order(self) -> Array:
@@ -132,7 +163,8 @@ class Streamed(NamedTuple):
     """Each row once a pass, in a new order every pass, as far as a window at a time allows (see Windows).
 
     batch: rows a step; window: rows held at a time; run: neighbouring rows that are read together; mixed:
-    whether the rows of a window are permuted, which those of a table in no order need not be.
+    whether the rows of a window are permuted, which those of a table in no order need not be; stretches: of a file that is
+    decoded as it is walked, for each stretch the first row and the one behind the last of its row groups.
     """
 
     batch: int = 1
@@ -140,13 +172,15 @@ class Streamed(NamedTuple):
     window: int = 1 << 16
     run: int = 64
     mixed: bool = True
+    stretches: Stretches = ()
 
     def size(self, n: int) -> int:
         return min(self.batch, n)
 
     def segment(self, n: int, segments: int) -> Windows:
         batch = min(self.batch, n)
-        return Windows(n, batch, -(-n // batch), self.seed, segments, max(self.window, batch), self.run, self.mixed)
+        window, length = max(self.window, batch), -(-n // batch)
+        return Windows(n, batch, length, self.seed, segments, window, self.run, self.mixed, self.stretches)
 
 
 class WithReplacement(NamedTuple):

@@ -30,6 +30,11 @@ BESIDE = ("data", "resume", "output", "quiet", "checkpoint", "log_to")  # what m
     "--memory",
     help="Read DATA in pieces and get by with so much memory, such as 1GB, beside the program's own.  [default: as it needs]",
 )
+@click.option(
+    "--cache/--no-cache",
+    default=None,
+    help="Under --memory, keep encoded rows on the disk, or decode them at every pass.  [default: kept if there is room]",
+)
 @click.option("--log-to", multiple=True, help="tensorboard or mlflow, beside log.jsonl.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the outcome only.")
 def fit(
@@ -121,7 +126,7 @@ def _recipe(data: str, settings: dict[str, Any]) -> Any:
     plan = {name: given.pop(name) for name in Plan.__dataclass_fields__ if name in given}
     if "step" not in plan and any(name in plan for name in ("variant", "rate", "batch_size", "schedule", "average")):
         plan["step"] = "plain"  # who names a variant or a rate means a descent of his own
-    columns = {name: given.pop(name, None) for name in ("target", "weights", "memory")}
+    columns = {name: given.pop(name, None) for name in ("target", "weights", "memory", "cache")}
     made = Plan(**plan, budget=budget, amount=amount)
     return Recipe(data, reading=reading_of(given), charges=charges, plan=made, **columns)
 

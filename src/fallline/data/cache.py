@@ -34,6 +34,8 @@ class Disk:
     out at a time.
     """
 
+    kept = True  # whether the rows are in a file as they are walked
+
     def __init__(self, folder: Path, most: int) -> None:
         self.folder, self.window = folder, 1
         self.files: dict[str, Any] = {}
@@ -91,6 +93,9 @@ class Disk:
         for first, last in zip((starts // PAGE * PAGE).tolist(), ends.tolist(), strict=True):
             self.maps["X"].madvise(mmap.MADV_WILLNEED, first, last - first)
 
+    def bring(self, first: int, last: int) -> None:
+        """Have rows first … last where they are mapped: the system does so when they are read."""
+
     def let_go(self, first: int, last: int) -> None:
         """Take the pages of rows first … last out of this process."""
         begin, end = first * self.row // PAGE * PAGE, last * self.row // PAGE * PAGE
@@ -108,14 +113,19 @@ class Disk:
         return chosen[np.append(0, breaks + 1)] * row, (chosen[np.append(breaks, -1)] + 1) * row
 
 
-def refuse_no_room(source: str, needed: int, folder: Path) -> None:
-    """Raise InputError where the folder's disk has less room than the encoded rows need, bytes."""
-    free = shutil.disk_usage(folder).free - SPARE
+def refuse_no_room(source: str, needed: int, folder: Path, otherwise: str = "") -> None:
+    """Raise InputError where the folder's disk has less room than the encoded rows need, bytes. otherwise: what else helps."""
+    free = spare(folder)
     if needed > free:
         raise InputError(
             f"the encoded rows of {source} take {needed / 1e6:,.0f} MB, and {folder} has {max(free, 0) / 1e6:,.0f} MB "
-            "to spare: make room, or name a folder on another disk with -o."
+            f"to spare: make room, or name a folder on another disk with -o{otherwise}."
         )
+
+
+def spare(folder: Path) -> int:
+    """Bytes that a cache may take of the folder's disk."""
+    return shutil.disk_usage(folder).free - SPARE
 
 
 def unkept(source: str, folder: Path, error: OSError) -> InputError:

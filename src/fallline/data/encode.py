@@ -55,9 +55,13 @@ def notes_of(standardise: bool, floored: int) -> tuple[str, ...]:
     return (note, few) if floored else (note,)
 
 
-def encode_as(codings: Sequence[Coding], columns: Sequence[Column], centre: FloatArray, scale: FloatArray) -> Any:
-    """The matrix (n, d) of columns, with the centre and the scale of the table that the codings were made for."""
-    return in_rows(list(_all(codings, columns)), centre, scale)
+def encode_as(
+    codings: Sequence[Coding], columns: Sequence[Column], centre: FloatArray, scale: FloatArray, into: Any = None
+) -> Any:
+    """The matrix (n, d) of columns, with the centre and the scale of the table that the codings were made for. into: memory
+    for it, of any type of floats.
+    """
+    return in_rows(list(_all(codings, columns)), centre, scale, into)
 
 
 def write(X: Any, j: int, values: Values, centre: float, scale: float) -> None:

@@ -74,6 +74,11 @@ class Encoder:
                     refuse_infinite(made, table.place, MEND)
         return X, self._found(table, columns)
 
+    def fill(self, table: Table, into: Any) -> None:
+        """The same rows into (n, d), for a piece of the table that was learnt from: nothing is looked for or counted."""
+        columns = [self._column(table, coding) for coding in self.codings]
+        encode_as(self.codings, columns, self.centre, self.scale, into)
+
     def placed(self, table: Table) -> Table:
         """The table with the names of the one learnt from where it has none of its own.
 

@@ -36,11 +36,11 @@ def facts_of(values: Any) -> Facts | None:
     return Facts(float(x[0]), float(x[-1]), least == most, counting, moments_of(x, peak))
 
 
-def in_rows(columns: Sequence[Any], centre: FloatArray, scale: FloatArray) -> FloatArray:
-    """The table (n, d) of (x − centre)/scale, of columns x (n,) of any types; centre, scale: (d,)."""
+def in_rows(columns: Sequence[Any], centre: FloatArray, scale: FloatArray, into: Any = None) -> Any:
+    """The table (n, d) of (x − centre)/scale, of columns x (n,) of any types; centre, scale: (d,). into: memory for it."""
     from fallline.kernels.turning import standardised  # compiles what it needs
 
-    X = np.empty((len(columns[0]), len(columns)))
+    X = np.empty((len(columns[0]), len(columns))) if into is None else into
     kinds = [values.dtype if values.dtype in FLOATS else FLOATS[0] for values in columns]
     for kind in FLOATS:
         places = [k for k, each in enumerate(kinds) if each == kind]

@@ -25,7 +25,10 @@ LONGEST = 1 << 18  # bytes of a run: what any disk reads at its speed
 
 def streamed(objective: Any, batch: int, seed: int) -> Streamed:
     """The order in which rows on disk are read, so many of them held at a time."""
-    disk, mixed = objective.disk, run_of(objective) == 1
+    disk = objective.disk
+    if not disk.kept:
+        return Streamed(batch, seed, disk.window, disk.streams, stretches=disk.stretches)
+    mixed = run_of(objective) == 1
     run = max(min(disk.window // (RUNS if mixed else FEW), LONGEST // disk.row), 1)
     return Streamed(batch, seed, disk.window, run, mixed)
 

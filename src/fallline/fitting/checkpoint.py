@@ -52,6 +52,8 @@ def mark_of(problem: Problem, plan: str) -> str:
     digest = hashlib.blake2b(plan.encode(), digest_size=16)
     model = problem.objective.model
     rows = (model.rows.data, model.rows.indices, model.rows.indptr) if isinstance(model.rows, CSR) else (model.rows.X,)
+    if (disk := problem.objective.disk) is not None and not disk.kept:
+        rows = (np.frombuffer(disk.digest, np.uint8),)
     parts: tuple[Any, ...] = (*rows, model.y, model.weights)
     for part in parts:
         digest.update(np.ascontiguousarray(part).data)

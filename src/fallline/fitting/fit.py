@@ -88,6 +88,8 @@ def fit(
             )
             recipe = replace(recipe, memory=memory)  # and goes into the plan, so that the fit goes on as it was begun
     problem = recipe.problem(folder if folder.is_dir() else folder.absolute().parent)
+    if (disk := problem.objective.disk) is not None and not disk.kept:
+        recipe = replace(recipe, cache=False)  # as above: the order of the rows is another
     with locked(folder):
         refuse_new(folder, overwrite)  # again, now that nobody else can write there
         try:
@@ -122,6 +124,7 @@ def go_on(
         if summary := finished(folder):
             return summary
         recipe = Recipe.from_toml(folder / PLAN)
+        recipe = replace(recipe, cache=recipe.cache is not False)
         hooks.reading()
         problem = (recipe if source is None else replace(recipe, source=source)).problem(folder)
         run = None

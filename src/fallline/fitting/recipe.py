@@ -25,7 +25,8 @@ class Recipe:
 
     source: a path or the name of a bundled set. reading: options of `fallline.load`. weights: the column of row weights.
     memory: such as "1GB", to read the data in pieces and get by with so much beside what the program itself takes; None:
-    whatever the whole table takes.
+    whatever the whole table takes. cache: whether encoded rows are put on the disk then, or decoded at every pass; None:
+    decoded where the disk has no room and the plan can do with it.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Recipe:
     charges: Charges = field(default_factory=Charges)
     plan: Plan = field(default_factory=Plan)
     memory: str | None = None
+    cache: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that there are not, and settings that cannot be: before anything is read."""
@@ -51,6 +53,8 @@ class Recipe:
                 part(table, text, kind)
         if self.memory:
             bytes_of(self.memory)
+        if self.cache is False:
+            plan.refuse_decoded()
         if plan.warmup < 0:
             raise InputError(f"warmup is {plan.warmup}: it must be a whole number from 0 on.")
         if not 0 <= charges.alpha < math.inf:
@@ -63,17 +67,18 @@ class Recipe:
 
         folder: with room for the rows that memory does not hold, while they are needed.
         """
-        room = Room(bytes_of(self.memory), folder) if self.memory else None
+        cache = True if self.cache is None and not self.plan.in_windows else self.cache
+        room = Room(bytes_of(self.memory), folder, cache) if self.memory else None
         return problem_of(self.source, self.target, self.charges, self.weights, room=room, **self.reading)
 
     @property
     def walk(self) -> str:
         """All that the steps depend on beside the data, as text."""
-        return repr(self.plan) + (self.memory or "")
+        return repr(self.plan) + (self.memory or "") + "decoded" * (self.cache is False)
 
     def to_toml(self) -> str:
         """The recipe as text."""
-        columns = {"target": self.target, "weights": self.weights, "memory": self.memory}
+        columns = {"target": self.target, "weights": self.weights, "memory": self.memory, "cache": self.cache}
         reading = {name: list(value) if isinstance(value, tuple) else value for name, value in self.reading.items()}
         tables = {
             "data": {"source": self.source, **columns, **reading},
@@ -90,7 +95,7 @@ class Recipe:
             data: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in tables["data"].items()
             }
-            columns = {name: data.pop(name, None) for name in ("target", "weights", "memory")}
+            columns = {name: data.pop(name, None) for name in ("target", "weights", "memory", "cache")}
             charges, plan = Charges(**tables["objective"]), Plan(**tables["plan"])
             return cls(data.pop("source"), reading=data, charges=charges, plan=plan, **columns)
         except InputError:

@@ -1,13 +1,14 @@
 """What a fit leaves: the model, the trace, the summary and the report."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fallline import __version__
+from fallline.data.dataset import Dataset
 from fallline.data.wording import counted
 from fallline.descent import Run
 from fallline.errors import InputError
@@ -147,16 +148,26 @@ def in_sample(problem: Problem, model: Model | None) -> dict[str, Any] | None:
     if data.task == "regression":
         y = data.y * data.target_scale + data.target_mean
         rest, left = float(np.square(y - y.mean()).sum()), 0.0
-        for rows in strips:
+        for rows in brought(data, strips):
             left += float(np.square(y[rows] - model.predicted(model.scores(data.X[rows]))).sum())
         r2 = 1.0 - left / rest if rest > 0 else float("nan")
         return {"r2": r2, "text": f"R² {r2:.3f}"}
     truth, right = (data.y > 0).astype(int) if data.task == "binary" else data.y.astype(int), 0
-    for rows in strips:
+    for rows in brought(data, strips):
         z = model.scores(data.X[rows])
         right += int(((z.argmax(axis=1) if z.ndim == 2 else z > 0) == truth[rows]).sum())
     share, most = right / len(truth), float(np.bincount(truth).max() / len(truth))
     return {"accuracy": share, "text": f"{share:.1%} right, where the largest class alone is {most:.1%}"}
+
+
+def brought(data: Dataset, strips: Sequence[slice]) -> Iterator[slice]:
+    """The same, once the rows are there, which are let go of afterwards where memory does not hold them."""
+    for rows in strips:
+        if data.held is not None:
+            data.held.disk.bring(rows.start, min(rows.stop, len(data.y)))
+        yield rows
+        if data.held is not None:
+            data.held.disk.let_go(rows.start, min(rows.stop, len(data.y)))
 
 
 def coefficients(model: Model) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -191,18 +192,26 @@ def pieces(objective: Any, piece: Callable[[int, int, Array], Any], size: int, t
 def on_threads(cuts: list[int], piece: Callable[[int, int], Any], threads: int | None, disk: Any = None) -> None:
     """Call piece(first, last) for each piece of the rows, cut there; a thread takes the next when done with one.
 
-    disk: of a table that is larger than memory, who lets go of what was read.
+    disk: of a table that is larger than memory, who brings what is to be read, and lets go of it.
     """
     if len(cuts) == 2 and disk is None:
         piece(*cuts)
         return
     turns, threads = iter(list(pairwise(cuts))), min(threads or available(), len(cuts) - 1)
+    lock = Lock()
+
+    def taken() -> tuple[int, int] | None:
+        with lock:  # a disk brings the pieces in their order
+            turn = next(turns, None)
+            if turn and disk is not None:
+                disk.bring(*turn)
+        return turn
 
     def work() -> None:
-        for first, last in turns:
-            piece(first, last)
+        while turn := taken():
+            piece(*turn)
             if disk is not None:
-                disk.let_go(first, last)
+                disk.let_go(*turn)
 
     if threads == 1:
         work()

@@ -1,6 +1,7 @@
 """Parquet and Arrow, batch by batch."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fallline.errors import InputError
 
 MOST, LEAST = 1 << 16, 1 << 10  # rows of a piece
 BUFFER = 1 << 16  # bytes read at a time of each column
+PAGE = 1 << 20  # bytes of a column that most writers put into one page, which is unpacked whole
 NUMBER = 8  # bytes of a value, decoded
 TEXT = 4  # columns of numbers that take as much as one of text: it has codes, and a column for each of its levels
 
@@ -24,6 +26,26 @@ class ParquetPieces:
 
     def __iter__(self) -> Iterator[Table]:
         return _tables(self._batches(), self.path, "Parquet")
+
+    def groups(self) -> tuple[list[int], int]:
+        """The rows of each row group, and bytes that it takes at most to be within one: for each column its dictionary, as it
+        lies there and unpacked, and a page. Of a folder, which is gone over from front to end, no group.
+        """
+        if self.path.is_dir():
+            return [], 0
+        about = self._file.metadata
+        held = [about.row_group(k) for k in range(about.num_row_groups)]
+        return [group.num_rows for group in held], max((_within(group) for group in held), default=0)
+
+    def group(self, k: int, rows: int) -> Iterator[Table]:
+        """Row group k, so many rows at a time, on the thread that asks."""
+        return _tables(self._file.iter_batches(rows, row_groups=[k], use_threads=False), self.path, "Parquet")
+
+    @cached_property
+    def _file(self) -> Any:
+        from pyarrow.parquet import ParquetFile
+
+        return ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False)
 
     def _batches(self) -> Iterator[Any]:
         if self.path.is_dir():
@@ -62,6 +84,17 @@ class ArrowPieces:
             for batch in held:
                 batch.validate(full=True)  # see columnar.read_arrow
                 yield from (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
+
+
+def _within(group: Any) -> int:
+    """Bytes that it takes to be within a row group."""
+    held = 0
+    for chunk in map(group.column, range(group.num_columns)):
+        packed = max(chunk.total_compressed_size, 1)
+        words = chunk.data_page_offset - chunk.dictionary_page_offset if chunk.has_dictionary_page else 0
+        words = max(words, 0) * max(chunk.total_uncompressed_size, packed) // packed
+        held += 2 * words + min(chunk.total_uncompressed_size, PAGE) + BUFFER
+    return held
 
 
 def rows_of(room: int, columns: int) -> int:

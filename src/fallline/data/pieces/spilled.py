@@ -34,23 +34,32 @@ class Spilled:
         self.whole = False
 
     def __del__(self) -> None:
-        self._give_up()
+        self.give_up()
 
     def __iter__(self) -> Iterator[Table]:
         return self._read() if self.whole else self._decoded()
 
+    def again(self) -> Iterator[Table]:
+        """The pieces decoded once more, nothing put down."""
+        yield from map(self._in_numbers, self.pieces)
+
+    def group(self, k: int, rows: int) -> Iterator[Table]:
+        """The same of one row group, so many rows at a time."""
+        yield from map(self._in_numbers, self.pieces.group(k, rows))
+
     def leave(self, room: int) -> None:
         """Give up where the disk has not that much room besides, bytes."""
         if shutil.disk_usage(self.folder).free < SPARE + room:
-            self._give_up()
+            self.give_up()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Let the file go: the pieces are decoded from now on."""
         if self.file is not None:
             self.file.close()
             self.file, self.held, self.whole = None, [], False
 
     def _decoded(self) -> Iterator[Table]:
-        self._give_up()
+        self.give_up()
         self.file, self.schema = unnamed(self.folder), None
         for k, words in enumerate(self.pieces):
             if not k:
@@ -61,7 +70,7 @@ class Spilled:
                     away = replace(table, arrays=(AWAY,) * len(table.arrays), place=partial(_place, self.pieces, k))
                     self.held.append((away, self._put_down(table)))
                 except (OSError, pa.ArrowException):
-                    self._give_up()
+                    self.give_up()
             yield table
         self.whole = self.file is not None
 
