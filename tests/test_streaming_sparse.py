@@ -4,12 +4,15 @@ import gzip
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from fallline.data import load
+from fallline.data.sparse_cache import SparseDisk
 from fallline.data.stream import stream
 from fallline.errors import InputError
 from fallline.fitting import Recipe, fit, go_on
@@ -166,6 +169,22 @@ def test_rows_are_read_from_the_disk_as_they_stand_in_the_table(at_once, tmp_pat
     outside.disk.ask_for(rows)  # neither changes what is read
     outside.disk.let_go(0, N)
     assert gathered(outside, rows).indices.tolist() == gathered(inside, rows).indices.tolist()
+
+
+def test_more_entries_than_a_short_integer_counts_begin_where_they_do(tmp_path):
+    disk, rows = SparseDisk(tmp_path, SMALL), sp.csr_array(np.eye(3))
+    disk.filled = 2**31 - 2
+    disk.add(rows, np.int64)
+    disk.add(rows, np.int64)
+    assert (disk.mapped("starts")[1:] - 2**31).tolist() == [-1, 0, 1, 2, 3, 4]
+
+
+def test_a_number_too_large_for_the_type_is_refused_by_column(tmp_path):
+    (tmp_path / "t.svm").write_text("1 1:1 2:1e60\n-1 1:2\n" * 9)
+    how = {"dtype": "float32", "standardise": False}
+    for read in (load, partial(stream, memory=SMALL, folder=tmp_path)):
+        with pytest.raises(InputError, match='column "feature 2" has values too large for float32'):
+            read(tmp_path / "t.svm", **how)
 
 
 CHARGES = {

@@ -15,7 +15,7 @@ from fallline.data.features import Story, coding_of
 from fallline.data.frames import from_memory
 from fallline.data.seen import seen
 from fallline.data.source import read_path
-from fallline.data.sparse import Sparse, apart, encode_sparse, from_sparse, is_sparse
+from fallline.data.sparse import Sparse, apart, encode_sparse, from_sparse, in_type, is_sparse
 from fallline.data.table import Table, refuse_one_row
 from fallline.data.task import coded
 from fallline.data.wording import listed, quoted
@@ -71,7 +71,8 @@ def load(
         goal, told = 0, tuple[str, ...]()
         refuse_one_row(table.rows, table.called)
         learnt, y = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
-        X, scale, scaled = encode_sparse(matrix, held.place, dtype, standardise)
+        X, scale, scaled = encode_sparse(matrix, held.place, standardise)
+        X = in_type(X, dtype, columns)
         label = held.names[0].rsplit(" ", 1)[0]
         encoder = SparseEncoder(kept, scale, len(held.names), held.first, table.names[0], label)
     else:

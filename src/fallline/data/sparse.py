@@ -122,7 +122,17 @@ def finite_csr(matrix: Any, place: Place) -> Any:
     return X
 
 
-def encode_sparse(matrix: Any, place: Place, dtype: str, standardise: bool) -> tuple[Any, FloatArray, tuple[str, ...]]:
+def in_type(X: Any, dtype: str, columns: Sequence[str]) -> Any:
+    """CSR in that type. Raises InputError for a number that it cannot say."""
+    with np.errstate(over="ignore"):
+        made = X.astype(dtype, copy=False)
+    if not np.isfinite(made.data).all():
+        worst = columns[int(X.indices[np.argmin(np.isfinite(made.data))])]
+        raise InputError(f"column {quoted(worst)} has values too large for {dtype}: use float64, or standardise.")
+    return made
+
+
+def encode_sparse(matrix: Any, place: Place, standardise: bool) -> tuple[Any, FloatArray, tuple[str, ...]]:
     """The matrix as CSR, what its columns were divided by, and notes.
 
     Columns are divided by their root mean square; centring would fill the matrix.
@@ -130,11 +140,11 @@ def encode_sparse(matrix: Any, place: Place, dtype: str, standardise: bool) -> t
     X = finite_csr(matrix, place)
     rows, width = X.shape
     if not standardise:
-        return X.astype(dtype), np.ones(width), ()
+        return X, np.ones(width), ()
     unit = np.zeros(width)
     np.maximum.at(unit, X.indices, np.abs(X.data))  # squares in units of the largest entry stay finite
     unit[unit == 0.0] = 1.0
     squares = np.bincount(X.indices, weights=np.square(X.data / unit[X.indices]), minlength=width)
     scale = np.where(squares > 0, np.sqrt(squares / rows) * unit, 1.0)
     X.data /= scale[X.indices]
-    return X.astype(dtype), scale, (SCALED,)
+    return X, scale, (SCALED,)

@@ -28,7 +28,7 @@ class SparseDisk(Disk):
             self.write("starts", np.zeros(1, kind))
         self.write("data", X.data)
         self.write("indices", X.indices.astype(kind, copy=False))
-        self.write("starts", (X.indptr[1:] + self.filled).astype(kind))
+        self.write("starts", X.indptr[1:].astype(kind) + kind(self.filled))
         self.filled += X.nnz
 
     def matrix(self, width: int) -> Any:

@@ -1,7 +1,6 @@
 """From LIBSVM text larger than memory to a Dataset whose compressed rows stay on disk."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from fallline.data.libsvm import FEATURE, LABEL, features
 from fallline.data.pieces.libsvm import LibsvmPieces
 from fallline.data.room import refuse_wide
 from fallline.data.seen import NumbersSeen
-from fallline.data.sparse import SCALED, Sparse, finite_csr, kept_of, refuse_other_label
+from fallline.data.sparse import SCALED, Sparse, finite_csr, in_type, kept_of, refuse_other_label
 from fallline.data.sparse_cache import SparseDisk
 from fallline.data.survey import MEND, Wanted, goal_of_numbers, joined
 from fallline.data.table import Table, find_column, refuse_one_row
@@ -92,7 +91,7 @@ def _cached(pieces: LibsvmPieces, encoder: SparseEncoder, target: Target, seen: 
     try:
         for piece in pieces:
             X, _ = encoder.handled(piece)
-            disk.add(_as(dtype, X, encoder), kind)
+            disk.add(in_type(X, dtype, encoder.columns), kind)
             disk.write("y", target.coded(_labels(piece)))
             disk.write("weights", np.ones(X.shape[0]))
             notes = piece.notes
@@ -128,13 +127,3 @@ def _labels(piece: Sparse) -> Numbers:
     refuse_missing(found, table.place)
     assert isinstance(found, Numbers)
     return found
-
-
-def _as(dtype: str, X: Any, encoder: SparseEncoder) -> Any:
-    """The rows in the type of the cache. Raises InputError for a number that it cannot say."""
-    with np.errstate(over="ignore"):
-        made = X.astype(dtype, copy=False)
-    if not np.isfinite(made.data).all():
-        worst = encoder.columns[int(X.indices[np.argmin(np.isfinite(made.data))])]
-        raise InputError(f"column {quoted(worst)} has values too large for {dtype}: use float64, or standardise.")
-    return made
