@@ -209,6 +209,13 @@ def test_a_run_that_diverges_says_so_and_keeps_no_model(table):
     assert call("predict", "m", "t.csv").exit_code == 2
 
 
+def test_a_loss_that_is_optimal_from_the_start_has_a_report_all_the_same(table):
+    (table / "two.csv").write_text("x,kind\n" + "1,a\n2,b\n3,a\n" * 9)
+    result = fitted("two.csv", "-o", "m", "--loss", "perceptron")
+    assert "no updates" in result.stdout
+    assert (table / "m" / "report.html").exists()
+
+
 def test_the_same_command_leaves_the_same_model(table):
     fitted("t.csv", "-o", "one", "--step", "adam")
     fitted("t.csv", "-o", "two", "--step", "adam")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline import figures
-from fallline.figures.bands import Band, band_of, ran_away
+from fallline.figures.bands import Band, answered, band_of, ran_away
 from fallline.plane import Surface
 from fallline.trace import Trace
 
@@ -85,7 +85,7 @@ def pictures_of(
 ) -> list[Picture]:
     """Every picture of the report, drawn for light paper; curves have at most `shown` points."""
     drawn: list[tuple[str, Any]] = []
-    traces = [by_estimate(trace) for trace in traces]
+    traces = [by_estimate(trace) for trace in traces if answered([trace])]
     if traces:
         y, finals = height_of(traces), finals_of(traces, summary)
         tried = [trace for trace in traces if id(trace) not in set(map(id, finals))] or list(traces)
