@@ -90,6 +90,13 @@ def test_arrays_of_an_npz_are_columns_and_y_is_the_target(tmp_path):
     assert load(tmp_path / "columns.npz", "a").columns == ("b", "c", "y")
 
 
+@pytest.mark.parametrize("kind", [">i4", ">f8", ">u2"])
+def test_numbers_of_the_other_byte_order_are_the_same_numbers(kind, tmp_path):
+    values = CHANCE.integers(0, 99, (N, 3))
+    np.save(tmp_path / "t.npy", values.astype(kind))
+    assert np.array_equal(load(tmp_path / "t.npy").X, load(values).X)
+
+
 @pytest.mark.parametrize("form", [sp.csr_array, sp.csc_matrix])
 def test_a_sparse_matrix_that_scipy_saved_stays_sparse(form, tmp_path):
     matrix = form(sp.random_array((N, 12), density=0.3, rng=np.random.default_rng(5)))
@@ -150,6 +157,7 @@ BAD = {
     "arrays of unlike length": ("t.npz", unlike, ["t.npz", "X (5, 2) and y (4,)", "one length"]),
     "Python objects": ("t.npz", objects, ["t.npz", "Python objects"]),
     "an array of no dimensions": ("t.npy", lambda path: np.save(path, np.float64(3)), ["t.npy", "one length"]),
+    "an array without columns": ("t.npy", lambda path: np.save(path, np.ones((9, 0))), ["without columns"]),
     "an array of three": ("t.npy", lambda path: np.save(path, np.ones((2, 3, 4))), ["3 dimensions"]),
     "complex numbers": ("t.npy", lambda path: np.save(path, np.ones((9, 2), complex)), ["complex128"]),
     "no arrays": ("t.npz", lambda path: np.savez(path), ["t.npz", "no arrays"]),

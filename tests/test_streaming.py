@@ -225,7 +225,9 @@ def test_what_cannot_be_read_in_pieces_says_what_to_do(tmp_path):
     ):
         stream(tmp_path / "t.npz", memory=SMALL, folder=tmp_path)
     sp.save_npz(tmp_path / "t.npz", sp.eye_array(9, format="csr"))
-    with pytest.raises(InputError, match="a sparse matrix of SciPy's, which is not read in pieces: leave --memory out"):
+    with pytest.raises(
+        InputError, match="of SciPy's, which is not read in pieces: leave --memory out, or write it as LIBSVM"
+    ):
         stream(tmp_path / "t.npz", memory=SMALL, folder=tmp_path)
     with pytest.raises(InputError, match='--memory "much" is no amount'):
         Recipe("t.csv", memory="much")

@@ -89,6 +89,8 @@ def _columns(data: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     values = _plain(values.reshape(-1, 1) if values.ndim == 1 else values)
     if values.ndim != 2:
         raise InputError(f"an array of {values.ndim} dimensions is not a table: reshape it to (rows, columns).")
+    if not values.shape[1]:
+        raise InputError("an array without columns is not a table: give one with some.")
     return tuple(map(numbered, range(values.shape[1]))), tuple(_from_numpy(column) for column in values.T)
 
 
@@ -98,7 +100,9 @@ def _plain(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         values = np.ma.filled(values.astype(np.float64), np.nan)
     if values.dtype.kind not in "biufOUSM":
         raise InputError(f"an array of {values.dtype} is not numbers or text: convert it to float64.")
-    return values.astype(np.float64) if values.dtype.kind == "f" else values
+    if values.dtype.kind == "f":
+        return values.astype(np.float64)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _from_numpy(values: np.ndarray[Any, Any]) -> Any:

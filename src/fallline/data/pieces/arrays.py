@@ -17,6 +17,12 @@ from fallline.data.table import Table
 from fallline.errors import InputError
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+FORTRAN, SCIPY, OTHER = "an array in Fortran's order", "a sparse matrix of SciPy's", "NumPy data"  # what is read whole
+INSTEAD = {  # what else can be done about it; of the last its reader says more
+    FORTRAN: ", or write its rows one after the other (np.ascontiguousarray)",
+    SCIPY: ", or write it as LIBSVM text",
+    OTHER: "",
+}
 KINDS = "biufUS"  # of numbers and text; anything else is read whole, or refused
 NUMBER = 8  # bytes
 DAMAGES = (OSError, ValueError, EOFError, BadZipFile, KeyError, RuntimeError, zlib.error)  # NotImplementedError is one
@@ -67,18 +73,18 @@ class ArrayPieces:
 
 
 def whole_arrays(path: Path) -> str:
-    """What in NumPy's file is not read row by row, such as "a sparse matrix of SciPy's"; "" where nothing is."""
+    """What in NumPy's file is not read row by row, one of INSTEAD; "" where nothing is."""
     try:
         with ExitStack() as open_:
             members = _members(path, open_)
     except DAMAGES:
-        return "NumPy data"  # its reader says what is wrong
+        return OTHER
     if members.keys() >= SPARSE:
-        return "a sparse matrix of SciPy's"
+        return SCIPY
     if not all(one.by_rows for one in members.values()):
-        return "an array in Fortran's order"
+        return FORTRAN
     plain = all(one.dtype.kind in KINDS and len(one.shape) in (1, 2) and all(one.shape) for one in members.values())
-    return "" if plain and len({one.shape[0] for one in members.values()}) == 1 else "NumPy data"
+    return "" if plain and len({one.shape[0] for one in members.values()}) == 1 else OTHER
 
 
 def _members(path: Path, open_: ExitStack) -> dict[str, Member]:

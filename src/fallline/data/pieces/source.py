@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fallline.data.columnar import ARROW, NPY, PARQUET, STREAM, ZIP, is_partitioned
-from fallline.data.pieces.arrays import ArrayPieces, whole_arrays
+from fallline.data.pieces.arrays import INSTEAD, ArrayPieces, whole_arrays
 from fallline.data.pieces.columnar import ArrowPieces, ParquetPieces
 from fallline.data.pieces.libsvm import LibsvmPieces, is_libsvm_file
 from fallline.data.pieces.text import TextPieces
@@ -64,8 +64,7 @@ def pieces_of(
     if is_arrays(path):
         if kind := whole_only(path):
             raise WholeOnlyError(
-                f"{path.name} is {kind}, which is not read in pieces: leave --memory out, or write the rows of a plain array one "
-                "after the other (np.ascontiguousarray)."
+                f"{path.name} is {kind}, which is not read in pieces: leave --memory out{INSTEAD[kind]}."
             )
         return ArrayPieces(path, room)
     if (header, delimiter, quote) == (None, None, None) and is_libsvm_file(path):
