@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from fallline.errors import InputError
 from fallline.kernels import penalty as shrink
 from fallline.kernels.sums import LinearModel, mean_losses, mean_slope_of
 from fallline.losses import SquaredError
-from fallline.objectives.passes import curvatures, loss_and_gradient, losses_at
+from fallline.objectives.passes import curvatures, loss_and_gradient, losses_at, moved_scores
 from fallline.penalties import NoPenalty, refuse_penalty
 from fallline.rows import table
 
@@ -124,9 +123,7 @@ class Linear(RowObjective):
     def margins(self, w: Array) -> Array:
         """y·z of every row, (n,): positive where a row of two classes is on its right side."""
         self._check(w)
-        rows, model = self.model.rows, self.model
-        X = rows.X if hasattr(rows, "X") else sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
-        return np.asarray(model.y * (X @ w[: model.d] + model.offset + (model.free * w[-1] if model.free else 0.0)))
+        return np.asarray(self.model.y * (moved_scores(self, w) + self.model.offset))
 
     def curvature(self, w: Array) -> Array:
         """d² loss/dz² of every row at w, times its weight, (n,)."""
