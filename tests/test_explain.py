@@ -12,10 +12,12 @@ from click.testing import CliRunner
 from fallline import GDClassifier, GDRegressor, Linear, Plan, SoftmaxRegression, solve
 from fallline.cli import main
 from fallline.errors import DivergedError, InputError
+from fallline.executors.certificate import Bound
+from fallline.explain import pace
 from fallline.explain.case import Case
 from fallline.explain.concepts import CONCEPTS
 from fallline.explain.explanation import HEALTHY, explain
-from fallline.explain.finding import Effect, Tried
+from fallline.explain.finding import Effect, Tried, number, percent
 from fallline.explain.probe import probe
 from fallline.explain.prospect import Prospect
 from fallline.explain.symptoms import SYMPTOMS, signs
@@ -211,7 +213,34 @@ def test_several_classes_and_losses_with_corners_are_explained_as_far_as_they_ca
     codes = np.digitize(X @ SLOPES, [-0.5, 0.5])
     on = SoftmaxRegression(X, codes, 3, MILD)
     assert solve(on).explain().headline == HEALTHY
-    assert Plan(step="plain", rate=1e-3, amount=30.0).run(on).explain().findings[0].symptom == "too_small"
+    for rate in (1e-3, 1e-7):
+        found = Plan(step="plain", rate=rate, amount=30.0).run(on).explain()
+        assert found.findings[0].symptom == "too_small"
+        assert found.findings[0].change.plan.rate >= 0.01
+    lost = Plan(step="plain", rate=1e4, amount=30.0).run(on).explain()
+    assert lost.findings[0].symptom == "diverged"
+    assert lost.findings[0].tried.effect.after < 0.1
+
+
+def test_numbers_read_well():
+    shares = {
+        0.9999: "100 %",
+        0.9951: "100 %",
+        0.123: "12 %",
+        0.0996: "10 %",
+        0.0321: "3.2 %",
+        1e-9: "less than 0.0001 %",
+    }
+    shares |= {0.0: "0 %", 24.37: "2,437 %", 1e5: "far more than all", np.inf: "far more than all"}
+    assert {share: percent(share) for share in shares} == shares
+    assert [number(value) for value in (1234567.0, 999.4, 0.001234, -2e12)] == ["1,234,567", "999", "0.00123", "-2e+12"]
+
+
+def test_a_proven_bound_is_told_only_where_it_is_near_what_is_left(monkeypatch):
+    case = SICK["stopped_early"]()
+    assert "(at most" in SYMPTOMS["stopped_early"].detect(case).seen
+    monkeypatch.setattr(pace, "bound_of", lambda objective, w: Bound(30.0 * case.excess[-1], "a loose one"))
+    assert "at most" not in SYMPTOMS["stopped_early"].detect(case).seen
 
 
 def test_what_cannot_be_explained_is_refused_in_a_sentence():

@@ -10,6 +10,7 @@ from fallline.plan import Plan
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 HELPS = 0.8  # of what was: a change that does not take a fifth off is not advice; less is within what seeds differ by
+LEAST, MOST = 1e-6, 1e4  # shares beyond which no figure is said
 SHIFTS = 0.98  # of what was, on rows held out: two percent of an error, which is what a twentieth of the rows can tell
 
 
@@ -126,10 +127,14 @@ class Finding:
 
 
 def percent(share: float) -> str:
-    """A share in words: "3.2 %"."""
-    return f"{100 * share:.2g} %" if share < 1.0 else f"{100 * share:,.0f} %" if share < 1e4 else "far more than all"
+    """A share in words: "3.2 %"; no power of ten, whatever its size."""
+    if 0.0 < share < LEAST:
+        return f"less than {100 * LEAST:g} %"
+    if share >= MOST:
+        return "far more than all"
+    return f"{100 * share:.2g} %" if share < 0.0995 else f"{100 * share:,.0f} %"
 
 
 def number(value: float) -> str:
-    """Three digits."""
-    return f"{value:.3g}"
+    """Three digits; a power of ten only where nobody would write the zeros."""
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.3g}"

@@ -13,6 +13,7 @@ from fallline.forecast.tangent import Rows, Walk, rule_of, tangent
 SLOW = 0.05  # of the largest rate: six times fewer updates are then to be had
 GAIN = 0.5  # nats, a factor of 1.6: gains below are within what forecasts miss by
 MORE = 4  # times the budget: what a run that stopped too early is offered, at that price
+CLOSE = 10.0  # times the excess: a proven bound that is further off tells nobody how far the run is
 LONG, RESTED = 20, 0.25  # passes from which on a run may have been too long, and the share of it that was of use
 FALLEN = 1e-3  # of the whole fall: a loss within it of the end has arrived
 BEYOND = 1.5  # times where it arrived: where to stop
@@ -53,10 +54,11 @@ def stopped_early(case: Case) -> Sign | None:
     if gain < GAIN:
         return None
     bound = bound_of(case.objective, case.w)
+    close = bound.value <= CLOSE * max(float(case.excess[-1]), 0.0)
+    proven = f" (at most {number(bound.value)}; proof: {bound.proof})" if close else ""
     seen = (
         f"the loss, {number(case.trace.last('loss'))}, was still falling after {_passes(case)}: it is "
-        f"{number(case.excess[-1])} above the optimum "
-        f"(proven: at most {number(bound.value)}, by {bound.proof}), {percent(case.left)} of the excess at the start."
+        f"{number(case.excess[-1])} above the optimum{proven}, {percent(case.left)} of the excess at the start."
     )
     change = Change(f"give it {MORE} times the budget: {plan.amount:g} {plan.budget}.", plan)
     return Sign(seen, change, case.expected(left), gain - np.log(MORE), proof=lambda: _further(case))
@@ -103,7 +105,7 @@ def noise_floor(case: Case) -> Sign | None:
         return None
     seen = (
         f"the loss has stopped falling with {percent(case.left)} of the excess at the start left: noise of "
-        f"{case.size} rows a step keeps it there."
+        f"{_rows(case.size)} a step keeps it there."
     )
     change = Change("let the rate fall to zero over the run (schedule=cosine).", plan)
     return Sign(seen, change, case.expected(left), case.gain(left))
@@ -119,8 +121,8 @@ def batch_small(case: Case) -> Sign | None:
     if case.gain(left) < GAIN or not left < own * np.exp(-DEAR) or case.size * 4 > critical(case):
         return None
     seen = (
-        f"steps see {case.size} rows where noise and signal are alike at about {critical(case):,.0f} (the critical batch, within "
-        f"a factor of four); {percent(case.left)} of the excess at the start is left."
+        f"steps see {_rows(case.size)} where noise and signal are alike at about {critical(case):,.0f} (the critical "
+        f"batch, within a factor of four); {percent(case.left)} of the excess at the start is left."
     )
     change = Change(f"take {plan.batch_size} rows a step, at rate {plan.rate:g}.", plan)
     return Sign(seen, change, case.expected(left), case.gain(left))
@@ -135,7 +137,7 @@ def batch_large(case: Case) -> Sign | None:
     if case.gain(left) < DEAR:
         return None
     seen = (
-        f"steps of {case.size:,} rows make only {case.trace.last('t'):,} updates in {_passes(case)}; "
+        f"steps of {_rows(case.size)} make only {case.trace.last('t'):,} updates in {_passes(case)}; "
         f"{percent(case.left)} of the excess at the start is left."
     )
     change = Change(f"take {plan.batch_size} rows a step, at rate {plan.rate:g}, for as many row visits.", plan)
@@ -183,4 +185,9 @@ def critical(case: Case) -> float:
 
 
 def _passes(case: Case) -> str:
-    return f"{float(case.trace['epochs'][-1]):.3g} passes"
+    passes = float(case.trace["epochs"][-1])
+    return f"{number(passes)} {'pass' if passes == 1.0 else 'passes'}"
+
+
+def _rows(many: int) -> str:
+    return f"{many:,} {'row' if many == 1 else 'rows'}"

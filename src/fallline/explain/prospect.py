@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 READ = 200_000  # entries of rows that prospects are forecast from: some twenty are asked for
 CLOSE = 1e-7  # of the loss: how near the optimum is found where nothing is forecast
 SHARES = (0.03, 0.1, 0.3, 0.5)  # of the largest rate; above a half of it a run in eight is lost
-AROUND = (0.1, 10.0, 100.0)  # times the rate, where no largest one is known
+DECADES = 12  # from the rate, at most, where no largest one is known: it is then looked for by tens
 TRIAL = 0.25  # of the plan's budget: how long a trial is
 SAFE = 1e-150  # of the loss: excess below is none
 
@@ -108,13 +108,28 @@ class Prospect:
     def tuned(self, plan: Plan) -> tuple[Plan, float]:
         """The plan at the best of a few constant or scheduled rates, and what it leaves."""
         limit = self.limit(plan)
-        rates = (
-            [share * limit for share in SHARES]
-            if limit > 0.0
-            else [share * float(plan.rate or 0.0) for share in AROUND]
-        )
-        plans = [replace(plan, rate=float(f"{rate:.2g}")) for rate in rates if rate > 0.0]
-        return min(((made, self.left(made)) for made in plans), key=lambda pair: pair[1], default=(plan, np.inf))
+        if not limit > 0.0:
+            return self.searched(plan)
+        plans = [replace(plan, rate=float(f"{share * limit:.2g}")) for share in SHARES]
+        return min(((made, self.left(made)) for made in plans), key=lambda pair: pair[1])
+
+    def searched(self, plan: Plan, ways: tuple[float, ...] = (10.0, 0.1)) -> tuple[Plan, float]:
+        """The same by tens from its own rate: up for as long as less is left, or else down, past all rates that run away."""
+        best, left = plan, self.left(plan)
+        for times in ways:
+            if times > 1.0 and left > 1.0:
+                continue  # it runs away already
+            made, there = plan, self.left(plan)
+            for _ in range(DECADES):
+                made, before = replace(made, rate=float(f"{times * float(made.rate or 0.0):.2g}")), there
+                there = self.left(made)
+                if there < left:
+                    best, left = made, there
+                elif there > before and before <= 1.0:
+                    break
+            if best is not plan:
+                break
+        return best, left
 
     def _walked(self, plan: Plan) -> tuple[Rule, Rows]:
         n = self.objective.n

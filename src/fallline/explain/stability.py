@@ -21,7 +21,7 @@ HEAVY = 0.9  # a momentum up to which textbooks go: it is not looked into
 RINGS = 0.7  # of the pull: so much of it lies in directions that ring, and die no faster than momentum forgets
 JUMP = 0.1  # of the excess at the start: a rise by more is no chance
 EARLY, LOOKS = 10, 50  # the first tenth of the run is looked at so often a pass
-SLOWER = (0.1, 0.01, 0.001)  # of the rate, where the largest that works is not known
+SLOWER = 0.1  # of the rate: what is looked at first where the largest that works is not known
 WARM = 0.1  # of the updates: the usual warm-up of adaptive steps
 
 
@@ -109,10 +109,10 @@ def warmup(case: Case) -> Sign | None:
 
 def slower(case: Case) -> tuple[Change, float]:
     """A smaller rate, and what it leaves."""
-    plan, left = case.prospect.tuned(case.plan)
-    if not np.isfinite(case.relative):
-        plans = [replace(case.plan, rate=float(f"{share * case.rate:.2g}")) for share in SLOWER]
-        plan, left = min(((plan, case.prospect.left(plan)) for plan in plans), key=lambda pair: pair[1])
+    if np.isfinite(case.relative):
+        plan, left = case.prospect.tuned(case.plan)
+    else:
+        plan, left = case.prospect.searched(replace(case.plan, rate=float(f"{SLOWER * case.rate:.2g}")), (SLOWER,))
     return Change(f"lower the rate to {plan.rate:g}.", plan), left
 
 
