@@ -122,6 +122,14 @@ def test_classes_told_apart_without_a_penalty_are_fitted_without_an_error():
     assert alone.trace.last("loss") <= 1e-6
 
 
+@pytest.mark.parametrize("target", [-1e30, 1e200])
+def test_a_row_without_weight_may_hold_any_target(target):
+    X, y = rows("absolute_error")
+    wild, weights = np.append(y, target), np.append(np.ones(ROWS), 0.0)
+    run = walk(Linear(np.vstack([X, X[:1]]), wild, AbsoluteError(), weights=weights))
+    assert run.trace.last("loss") == pytest.approx(walk(Linear(X, y, AbsoluteError())).trace.last("loss"), rel=CLOSE)
+
+
 def test_resuming_equals_never_stopping():
     X, y = rows()
     for objective in (Linear(X, y, Hinge(), L2(ALPHA)), Linear(X[:4], y[:4], Hinge(), L2(ALPHA))):

@@ -44,12 +44,7 @@ FIRM = 1e-13  # of its diagonal: joins the matrix, so that columns that are the 
 NOISE = 1e-6  # of the height: where the gap is less, a step that lowers neither height nor gap is rounding
 PASSES = 6.0  # readings of the table in a step
 FAINT = 3e-3  # of the gap: an excess that seems to be less was a step that went nowhere
-EXCESS, LOW, PROVEN, AHEAD = (
-    1,
-    4,
-    5,
-    6,
-)  # in numbers: the highest bounds so far, as estimated and as proven; the lowest height
+EXCESS, LOW, PROVEN, AHEAD = 1, 4, 5, 6  # in numbers; LOW, PROVEN: the highest bounds, AHEAD: the lowest height
 
 
 class Memory(NamedTuple):
@@ -64,9 +59,7 @@ class Memory(NamedTuple):
     spread: Array  # (columns,)
     triangle: Array  # (n, n) that table where it is L of X = LQ, else empty
     turn: Array  # (n, d) Q
-    numbers: (
-        Array  # height of the answer, its excess, length of the last step, rows visited; bounds, height of the best
-    )
+    numbers: Array  # height of the answer, excess, length of the last step, visits; bounds, lowest height
 
 
 class InteriorPoint(NamedTuple):
@@ -174,6 +167,10 @@ def begun(objective: Any, w: Array, memory: Memory) -> Memory:
     away_from = [z - corner.place for corner in corners_of(model.loss, model.y)]
     r = np.concatenate([*away_from, own.into(w)[: model.d]] if lasso_of(table) > 0.0 else away_from)
     sides = sides_of(table, own, np.maximum(r, 0.0), np.maximum(-r, 0.0), np.empty_like(r))
+    idle = sides.mass == 0.0
+    sides.p[idle] = sides.q[idle] = (
+        0.0  # such rows count for nothing, and far from their corners no digits would be left
+    )
     away = float(sides.mass @ (sides.jump * abs(r))) / float(sides.mass.sum())
     kernels.centre(sides, BEGIN * away if away > 0.0 else 1.0)
     return memory._replace(
