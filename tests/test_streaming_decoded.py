@@ -77,6 +77,19 @@ def test_a_walk_on_decoded_rows_is_the_walk_from_the_cache_in_the_same_order(los
     np.testing.assert_allclose(ran[1].trace["loss"], ran[0].trace["loss"], rtol=0 if loss == "log_loss" else 1e-12)
 
 
+def test_whoever_asks_for_decoded_rows_gets_them_or_a_refusal(tmp_path):
+    path = written("parquet", tmp_path)
+    kept, decoded = (
+        problem_of(path, "sold", Charges(), room=Room(SMALL, tmp_path, cache)).objective for cache in (True, False)
+    )
+    w, rows = np.random.default_rng(0).normal(size=kept.size), np.array([3, 4, 5, 999, 70, N - 1])
+    for which in (rows, slice(None)):
+        assert np.array_equal(decoded.gradient(w, which), kept.gradient(w, which))
+    assert np.array_equal(decoded.margins(w), kept.margins(w))
+    with pytest.raises(InputError, match="decoded as they are walked"):
+        decoded.forecast(rate=0.01)
+
+
 def sorted_by_class(tmp_path):
     chance = np.random.default_rng(5)
     y = np.repeat([0, 1], 20_000)

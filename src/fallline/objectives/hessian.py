@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from fallline.errors import InputError
 from fallline.kernels import gram as kernels
 from fallline.losses import Softmax
 from fallline.objectives.coordinates import Coordinates, plain
@@ -30,8 +31,12 @@ def table_slice(objective: Any, which: slice) -> Any:
 
 
 def table_whole(objective: Any) -> Any:
-    """The table as NumPy or SciPy knows it, nothing copied."""
+    """The table as NumPy or SciPy knows it, nothing copied. Raises InputError for rows that are nowhere, see data/decoded.py."""
     rows = objective.model.rows
+    if objective.disk is not None and not objective.disk.kept:
+        raise InputError(
+            "The rows are decoded as they are walked, and this needs them at hand: make room for a cache, without --no-cache."
+        )
     if isinstance(rows, CSR):
         return sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
     return rows.X

@@ -10,6 +10,7 @@ from fallline.kernels import penalty as shrink
 from fallline.kernels.sums import LinearModel, mean_losses, mean_slope_of
 from fallline.losses import SquaredError
 from fallline.objectives.passes import curvatures, loss_and_gradient, losses_at, moved_scores
+from fallline.objectives.variants import in_order
 from fallline.penalties import NoPenalty, refuse_penalty
 from fallline.rows import table
 
@@ -71,6 +72,8 @@ class RowObjective:
         self._check(w)
         if isinstance(rows, slice):
             return loss_and_gradient(self, w)[1]
+        if self.disk is not None and not self.disk.kept:
+            return np.asarray(in_order(self, np.asarray(rows)).gradient(w, np.arange(len(rows))))
         g = np.empty_like(w)
         mean_slope_of(self.model, w, np.zeros(self.scores), np.asarray(rows), g)
         shrink.pull_on(self.penalty, w, self.penalised, g)
