@@ -79,7 +79,8 @@ def solve(
     `run.trace.about["solver"]` which way was taken. For least squares on nearly dependent columns `about` has their `condition`
     and how many `digits` of the coefficients the data allow. With `certify`, `about["bound"]` is a proven bound of the excess,
     absolute, and `about["proof"]` says by what; executors/certificate.py has the proofs and their costs. The table is not
-    copied. Raises InputError for an objective that is not a model of rows.
+    copied, but for losses with corners on fewer rows than columns (executors/interior.py). Raises InputError for an objective
+    that is not a model of rows.
     """
     terms.rows_of_a_model(objective, "solve")
     if not (isinstance(tol, int | float | np.number) and 0.0 <= tol < math.inf):
