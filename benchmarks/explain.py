@@ -137,8 +137,8 @@ def taken(finding: Any, sick: Trial, prospect: Prospect) -> dict[str, Any] | Non
     start = None if change.at_zero else sick.start
     after = Prospect(objective, start)
     seed = sick.plan.seed + ANOTHER
-    before, _ = prospect.tried(sick.plan, 1.0, seed)
-    left, _ = after.tried(change.plan, 1.0, None if change.plan.automatic else seed)
+    before = prospect.tried(sick.plan, 1.0, seed)
+    left = after.tried(change.plan, 1.0, None if change.plan.automatic else seed)
     said = finding.expected.after if finding.expected is not None else None
     return {"symptom": finding.symptom, "before": float(before), "after": float(left), "said": said}
 

@@ -79,7 +79,7 @@ def sound(X: Array, y: Array, loss: Any, rng: Rng) -> Trial | None:
     made = made._replace(plan=replace(made.plan, rate=0.3 * prospect.limit(made.plan)))
     for passes in PASSES:
         made = made._replace(plan=replace(made.plan, amount=float(passes)))
-        if prospect.tried(made.plan, 1.0)[0] < SOUND:
+        if prospect.tried(made.plan, 1.0) < SOUND:
             return made
     return None
 
@@ -118,7 +118,7 @@ def turned(trial: Trial, prospect: Prospect, run: Any) -> bool:
 
 
 def worse(share: float) -> Callable[[Trial, Any, Any], bool]:
-    """On rows without the fault the optimum errs by so much more than without it (median distance, or share of wrong classes)."""
+    """On rows without the fault the optimum errs by so much more than without it (mean distance, or log loss)."""
 
     def harm(trial: Trial, prospect: Prospect, run: Any) -> bool:
         rows = np.arange(len(trial.y)) if trial.clean is None else trial.clean
@@ -137,7 +137,7 @@ def error(trial: Trial, rows: Array) -> float:
     )
 
 
-def unsuited(loss: Any, link: Callable[[Array], Array], units: bool) -> Callable[[Trial, Any, Any], bool]:
+def unsuited(loss: Any, link: Callable[[Array], Array]) -> Callable[[Trial, Any, Any], bool]:
     """The loss that suits errs by a tenth less on rows held out."""
 
     def harm(trial: Trial, prospect: Prospect, run: Any) -> bool:
@@ -336,8 +336,8 @@ FAULTS = {
     "separable": row(parted, "separable", always, True),
     "outliers": row(strays, "outliers", worse(0.02), True),
     "imbalance": row(rare, "imbalance", always, True),
-    "counts": row(number_of_events, "counts", unsuited(Poisson(), np.exp, True), True),
-    "amounts": row(amounts, "amounts", unsuited(Poisson(), np.exp, True), True),
+    "counts": row(number_of_events, "counts", unsuited(Poisson(), np.exp), True),
+    "amounts": row(amounts, "amounts", unsuited(Poisson(), np.exp), True),
     "two values": row(as_number, "two_values", always, True),
     "bounded": row(bounds, "bounded", always, True),
     "file order": row(sorted_rows, "file_order"),

@@ -169,7 +169,7 @@ def test_the_cause_is_the_first_finding_and_its_change_helps_in_full(name):
         return
     assert first.tried.helped
     if first.expected is not None:
-        left = Prospect(case.objective).tried(first.change.plan, 1.0, seed=77)[0]
+        left = Prospect(case.objective).tried(first.change.plan, 1.0, seed=77)
         assert left < 0.5 * min(found.left, 1.0)
         assert abs(np.log(max(left, 1e-9) / max(first.expected.after, 1e-9))) < np.log(3.0) or left < 1e-6
 
@@ -207,6 +207,7 @@ def test_advice_that_the_probe_does_not_bear_out_is_not_given():
     assert "file_order" in [one.symptom for one in found.refuted]
     assert "file_order" not in [one.symptom for one in found.findings]
     assert "did not help: the rows come in the file's order" in str(found)
+    assert found.findings[0].symptom == "too_small"  # what is not borne out silences nothing
 
 
 def test_several_classes_and_losses_with_corners_are_explained_as_far_as_they_can_be():
@@ -220,6 +221,23 @@ def test_several_classes_and_losses_with_corners_are_explained_as_far_as_they_ca
     lost = Plan(step="plain", rate=1e4, amount=30.0).run(on).explain()
     assert lost.findings[0].symptom == "diverged"
     assert lost.findings[0].tried.effect.after < 0.1
+    raw = SoftmaxRegression(X * [100.0, 1.0, 1.0, 0.1], codes, 3, MILD)
+    found = Plan(step="plain", rate=1e-4, amount=10.0).run(raw).explain()
+    assert "unscaled" in [one.symptom for one in found]
+    removed = Plan().run(SoftmaxRegression(X, codes, 3, L1(5.0))).explain().findings[0]
+    assert removed.symptom == "removed_all"
+    assert removed.tried.helped
+
+
+def test_a_walk_that_began_at_the_optimum_is_only_told_that_it_was_long():
+    on = Linear(X, Y, SQUARES, L1(5.0), intercept=False)
+    found = Plan(step="plain", variant="batch", rate=0.1, amount=30.0).run(on).explain()
+    assert [one.symptom for one in found] == ["removed_all", "ran_long"]
+
+
+def test_a_rate_that_falls_to_zero_can_be_too_small_as_well():
+    case = at(0.003, numbers(), MINI, amount=5.0)
+    assert explain(case.objective, case.plan, case.trace, case.w).findings[0].symptom == "too_small"
 
 
 def test_numbers_read_well():
@@ -233,7 +251,7 @@ def test_numbers_read_well():
     }
     shares |= {0.0: "0 %", 24.37: "2,437 %", 1e5: "far more than all", np.inf: "far more than all"}
     assert {share: percent(share) for share in shares} == shares
-    assert [number(value) for value in (1234567.0, 999.4, 0.001234, -2e12)] == ["1,234,567", "999", "0.00123", "-2e+12"]
+    assert [number(value) for value in (1234567.0, 999.4, 0.001234, np.inf)] == ["1,234,567", "999", "0.00123", "∞"]
 
 
 def test_a_proven_bound_is_told_only_where_it_is_near_what_is_left(monkeypatch):
@@ -254,6 +272,8 @@ def test_what_cannot_be_explained_is_refused_in_a_sentence():
 def test_estimators_are_explained_on_their_data():
     found = GDRegressor(step="plain", eta0=1e-4, max_epochs=5, tol=None).fit(X, Y).explain(X, Y)
     assert found.findings[0].symptom == "too_small"
+    ended = GDRegressor(step="plain", eta0=1e-4, max_epochs=1000, tol=1e-2).fit(X, Y)  # by its rule, far before that
+    assert ended.explain(X, Y).findings[0].symptom == "too_small"
     assert GDRegressor().fit(X, Y).explain(X, Y).headline == HEALTHY
     lost = GDRegressor(step="plain", eta0=10.0)
     with pytest.raises(DivergedError):
@@ -277,7 +297,9 @@ def test_the_command_explains_a_folder_and_apply_makes_another(tmp_path: Path):
     found = json.loads(call("explain", sick, "--json").stdout)
     assert found["findings"][0]["symptom"] == "too_small"
     assert found["findings"][0]["concept"] in CONCEPTS
-    assert call("explain", sick, "--apply", "-o", better).exit_code == 0
+    applied = call("explain", sick, "--apply", "--json", "-o", better)
+    assert json.loads(applied.stdout)["headline"] == found["headline"]
+    assert "it was" in applied.stderr
     losses = [json.loads((folder / "summary.json").read_text("utf-8"))["loss"] for folder in (sick, better)]
     assert losses[1] < 0.7 * losses[0]
     assert call("explain", better).output.startswith("Healthy: nothing to change")

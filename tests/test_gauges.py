@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fallline import Linear, Plan
+from fallline import Linear, Plan, SoftmaxRegression
 from fallline.descent import Run
+from fallline.errors import InputError
 from fallline.gauges import (
     FREE,
     GAUGES,
@@ -127,6 +128,12 @@ def test_what_looks_back_knows_nothing_at_the_start_and_goes_on_where_a_run_is_g
         gone_on = PLAN.run(ON, gauges=GAUGED, start=start).trace
         for gauge in GAUGED:
             np.testing.assert_array_equal(gone_on[gauge.name()], whole[gauge.name()])
+
+
+def test_a_share_within_the_margin_is_refused_where_there_is_no_margin():
+    for on in (Linear(X, Y), SoftmaxRegression(X, np.arange(ROWS) % 3)):
+        with pytest.raises(InputError, match="two classes"):
+            PLAN.run(on, gauges=[WithinMargin()])
 
 
 def test_every_gauge_has_its_price():

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fallline.errors import InputError
+from fallline.losses import CLASSIFICATION
+
 Array = np.ndarray[Any, Any]
 
 SHIFT = 1e-6  # of a point's length: how far apart two gradients are taken, whose difference is the curvature
@@ -221,7 +224,7 @@ class EffectiveRate(NamedTuple):
 
 
 class WithinMargin(NamedTuple):
-    """The share of rows with y·z < 1: those that a hinge still pulls at. For two classes."""
+    """The share of rows with y·z < 1: those that a hinge still pulls at. For two classes; raises InputError for others."""
 
     def name(self) -> str:
         return "within_margin"
@@ -230,6 +233,10 @@ class WithinMargin(NamedTuple):
         return 0.5
 
     def read(self, objective: Any, w: Array) -> float:
+        if type(objective.loss) not in CLASSIFICATION.values():
+            raise InputError(
+                f"within_margin is for two classes, and the loss is {type(objective.loss).__name__}: leave the gauge out."
+            )
         return float(np.mean(objective.margins(w) < 1.0))
 
 

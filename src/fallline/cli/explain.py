@@ -69,9 +69,15 @@ def explain(folder: str, make: bool, output: str | None, overwrite: bool, as_jso
     change, charges, reading = changed
     into = Path(output or f"{path.absolute()}-mended")
     made = fit(replace(recipe, plan=change.plan, charges=charges, reading=reading), into, overwrite=overwrite)
-    click.echo(f"\nApplied: {change.text}")
-    click.echo(f"The loss is {made.run.trace.last('loss'):.4g}; it was {found.loss:.4g}.")
-    click.echo(f"Model: {made.folder}\nReport: {made.folder / REPORT}")
+    loss, before = f"The loss is {made.run.trace.last('loss'):.4g}", f"{found.loss:.4g}"
+    same = not change.charges and not {"standardise_target", "task"} & change.reading.keys()
+    said = (
+        f"{loss}; it was {before}."
+        if same
+        else f"{loss}: of another kind than the {before} before, and no match for it."
+    )
+    made_words = f"\nApplied: {change.text}\n{said}\nModel: {made.folder}\nReport: {made.folder / REPORT}"
+    click.echo(made_words, err=as_json)  # so that --json prints nothing but JSON
 
 
 def _explained(folder: Path, recipe: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fallline.explain.changed import standardised
 from fallline.explain.finding import EXCESS, Effect
 from fallline.explain.prospect import Prospect
 from fallline.losses import CLASSIFICATION, Softmax
@@ -37,7 +38,9 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A run of a plan on an objective. units: mean and scale of the target; names: of the columns."""
+    """A run of a plan on an objective. units: mean and scale of the target; names: of the columns; cut: whether a rule ended
+    the run before its budget, so that the plan's is what was walked.
+    """
 
     objective: Any
     plan: Plan
@@ -46,6 +49,7 @@ class Case:
     diverged: bool = False
     names: tuple[str, ...] = ()
     units: tuple[float, float] = (0.0, 1.0)
+    cut: bool = False
 
     @cached_property
     def start(self) -> Array:
@@ -57,6 +61,11 @@ class Case:
     def prospect(self) -> Prospect:
         """What other plans would leave."""
         return Prospect(self.objective, self.start)
+
+    @cached_property
+    def even(self) -> Prospect:
+        """What plans would leave on columns of one scale, from zero."""
+        return Prospect(standardised(self.objective))
 
     @cached_property
     def lost(self) -> bool:
@@ -140,11 +149,15 @@ class Case:
         variant = "stochastic" if batch == 1 else "batch" if batch >= n else "mini-batch"
         return replace(self.plan, variant=variant, batch_size=batch, budget="epochs", amount=float(f"{passes:.4g}"))
 
-    @cached_property
+    @property
+    def narrow(self) -> bool:
+        """Whether there are few enough columns to look at each."""
+        return bool(self.objective.model.d <= WIDE)
+
+    @property
     def plain_rows(self) -> bool:
-        """Whether columns and targets can be looked at: one score a row, and not too wide."""
-        wide = self.objective.model.d > WIDE
-        return not isinstance(self.objective.loss, Softmax) and not wide and self.objective.disk is None
+        """Whether columns and targets can be looked at together: one score a row, and not too wide."""
+        return self.narrow and not isinstance(self.objective.loss, Softmax)
 
     @cached_property
     def sample(self) -> Sample:

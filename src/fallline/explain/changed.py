@@ -12,6 +12,7 @@ from fallline.objectives.classes import balanced, by_class
 from fallline.objectives.hessian import table_whole
 from fallline.objectives.linear import weights_of
 from fallline.objectives.variants import with_loss, with_weights
+from fallline.rows import table
 
 Array = np.ndarray[Any, Any]
 Remake = Callable[[Any], Any]
@@ -23,11 +24,11 @@ def standardised(objective: Any) -> Any:
     weights = model.weights / model.weights.sum()
     if sp.issparse(X):
         scale = np.sqrt(weights @ X.multiply(X))
-        return _over(objective, X @ sp.diags_array(1.0 / np.where(scale > 0.0, scale, 1.0), format="csr"))
-    centre = weights @ X if model.free else np.zeros(model.d)
+        return _scaled(objective, X @ sp.diags_array(1.0 / np.where(scale > 0.0, scale, 1.0), format="csr"))
+    centre = weights @ X if objective.intercept else np.zeros(model.d)
     away = X - centre
     scale = np.sqrt(weights @ (away * away))
-    return _over(objective, away / np.where(scale > 1e-12 * np.abs(X).max(axis=0, initial=1e-300), scale, 1.0))
+    return _scaled(objective, away / np.where(scale > 1e-12 * np.abs(X).max(axis=0, initial=1e-300), scale, 1.0))
 
 
 def without(columns: tuple[int, ...]) -> Remake:
@@ -83,6 +84,13 @@ def even(objective: Any) -> Any:
     """Each class with half the weight."""
     y, weights = objective.model.y, objective.model.weights
     return with_weights(objective, weights_of(by_class(y, balanced(y, weights), weights), len(y)))
+
+
+def _scaled(objective: Any, X: Any) -> Any:
+    """The same columns in other units, for one score a row or several."""
+    other = copy.copy(objective)
+    other.model = objective.model._replace(rows=table(X))
+    return other
 
 
 def _over(objective: Any, X: Any, y: Array | None = None, loss: Any = None) -> Any:

@@ -9,7 +9,6 @@ from fallline.explain.case import DONE, Case
 from fallline.explain.changed import standardised, without
 from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried, number, percent
 from fallline.explain.probe import SHARE, budget_of
-from fallline.explain.prospect import Prospect
 from fallline.plan import Plan
 
 Array = np.ndarray[Any, Any]
@@ -31,17 +30,16 @@ DIGITS = 1e4  # times the deviation: a level that leaves a float32 column less t
 
 def unscaled(case: Case) -> Sign | None:
     """Columns of different scales: one rate cannot suit both."""
-    if not case.walks or not case.plain_rows or not case.far:
+    if not case.walks or not case.narrow or not case.far:
         return None
     live = np.flatnonzero(case.spread > 0.0)
     if not len(live):
         return None
     small, large = live[case.spread[live].argmin()], live[case.spread[live].argmax()]
     ratio = float(case.spread[large] / case.spread[small])
-    if ratio < APART or not case.prospect.forecasts(case.plan):
+    if ratio < APART:
         return None
-    even = Prospect(standardised(case.objective))
-    own, (plan, left) = case.prospect.tuned(case.plan)[1], even.tuned(case.plan)
+    own, (plan, left) = case.prospect.tuned(case.plan)[1], case.even.tuned(case.plan)
     gain = float(np.log(max(own, 1e-12) / max(left, 1e-12))) if np.isfinite(left) else 0.0
     if gain < GAIN:
         return None
@@ -57,10 +55,10 @@ def unscaled(case: Case) -> Sign | None:
     )
 
     def proof() -> Tried:
-        before, after = case.prospect.tried(case.plan, SHARE)[0], even.tried(plan, SHARE)[0]
+        before, after = case.prospect.tried(case.plan, SHARE), case.even.tried(plan, SHARE)
         return Tried(budget_of(case.plan), Effect(EXCESS, before, after))
 
-    return Sign(seen, change, Effect(EXCESS, case.left, left), gain, columns=(int(large), int(small)), proof=proof)
+    return Sign(seen, change, case.expected(left), gain, columns=(int(large), int(small)), proof=proof)
 
 
 def collinear(case: Case) -> Sign | None:

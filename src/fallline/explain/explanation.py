@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fallline.errors import InputError
-from fallline.explain.case import Case
+from fallline.explain.case import DONE, Case
 from fallline.explain.finding import Change, Finding, number, percent
 from fallline.explain.probe import probe
 from fallline.explain.symptoms import SLOW, SYMPTOMS, finding_of, signs
@@ -20,6 +20,7 @@ from fallline.trace import Trace
 Array = np.ndarray[Any, Any]
 
 HEALTHY = "healthy: nothing to change"
+WHOLE = 0.9  # of the updates that a budget allows: with fewer the run did not come to its end
 TRIED = 3  # causes of a slow walk that are tried, the largest gain first, until one is borne out
 
 
@@ -46,7 +47,7 @@ class Explanation:
         if self.findings:
             more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
             return f"{self.findings[0].title}{more}"
-        if np.isfinite(self.left) and self.left <= 0.01:
+        if np.isfinite(self.left) and self.left <= DONE:
             return HEALTHY
         return (
             f"no cause found, and {percent(self.left)} of the excess at the start is left"
@@ -110,7 +111,7 @@ def explain_run(run: Any, plan: Plan | None = None, names: Any = ()) -> Explanat
 
 def explain(
     objective: Any, plan: Plan, trace: Trace, w: Array, *, diverged: bool = False, names: Any = (),
-    units: tuple[float, float] = (0.0, 1.0), validation: Any = None,
+    units: tuple[float, float] = (0.0, 1.0),
 ) -> Explanation:  # fmt: skip
     """What ails a run of `plan` on `objective` that left `trace` and the point `w`.
 
@@ -127,20 +128,44 @@ def explain(
             "Rows that are read in pieces are not explained: explain a fit to as many rows as memory holds."
         )
     began = time.perf_counter()
-    case = Case(objective, plan, trace, np.asarray(w, float), diverged, tuple(map(str, names)), units)
-    findings: list[Finding] = []
-    refuted: list[Finding] = []
-    told: dict[str, int] = {}  # tries of a kind; TRIED once one has spoken
+    walked = plan if diverged else _walked(plan, trace)
+    cut = walked is not plan and plan.budget != "seconds"
+    case = Case(objective, walked, trace, np.asarray(w, float), diverged, tuple(map(str, names)), units, cut)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for name, sign in signs(case).items():
-            kind = SYMPTOMS[name].kind
-            if kind in SLOW and told.get(kind, 0) >= TRIED:
-                continue
-            tried = probe(case, sign)
-            finding = replace(finding_of(name, sign, case), tried=tried)
-            fine = tried is None or tried.helped
-            (findings if fine else refuted).append(finding)
-            told[kind] = TRIED if fine else told.get(kind, 0) + 1
+        findings, refuted = _borne_out(case)
         left, excess = case.left, float(case.excess[-1])
     loss = float(trace.last("loss"))
     return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began)
+
+
+def _walked(plan: Plan, trace: Trace) -> Plan:
+    """The plan for as many passes as were made, where its budget does not say: seconds, or a run that a rule ended before."""
+    if plan.amount is None or (plan.budget != "seconds" and trace.last("t") >= WHOLE * plan.updates(trace.n)):
+        return plan
+    return replace(plan, budget="epochs", amount=max(float(f"{trace['epochs'][-1]:.4g}"), 1.0 / trace.n))
+
+
+def _borne_out(case: Case) -> tuple[list[Finding], list[Finding]]:
+    """Findings that trying bears out, or that only the user can decide; and the others, which silence nothing: the rest
+    are looked at again without them.
+    """
+    known: dict[str, Finding] = {}
+    mistaken: dict[str, Finding] = {}
+    while True:
+        findings: list[Finding] = []
+        refuted = list(mistaken.values())
+        told: dict[str, int] = {}  # tries of a kind; TRIED once one has spoken
+        for name, sign in signs(case, mistaken).items():
+            kind = SYMPTOMS[name].kind
+            if kind in SLOW and told.get(kind, 0) >= TRIED:
+                continue
+            if name not in known:
+                known[name] = replace(finding_of(name, sign, case), tried=probe(case, sign))
+            tried = known[name].tried
+            fine = tried is None or tried.helped
+            (findings if fine else refuted).append(known[name])
+            told[kind] = TRIED if fine else told.get(kind, 0) + 1
+        silencing = {one.symptom: one for one in refuted if SYMPTOMS[one.symptom].quiets}
+        if silencing.keys() == mistaken.keys():
+            return findings, refuted
+        mistaken = silencing

@@ -1,7 +1,8 @@
 """A finding: what was seen, why it is so, the one change to make, what that should do, and what it did when it was tried."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -97,7 +98,6 @@ class Finding:
     columns: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     updates: tuple[int, int] | None = None
-    score: float = field(default=0.0, compare=False)
 
     @property
     def link(self) -> str:
@@ -121,6 +121,7 @@ class Finding:
         effects = {"expected": self.expected, "tried": self.tried and self.tried.effect}
         return {
             "symptom": self.symptom, "title": self.title, "seen": self.seen, "why": self.why, "concept": self.concept,
+            "page": self.link,
             "columns": list(self.columns), "rows": list(self.rows), "updates": self.updates and list(self.updates),
             "change": self.change and self.change.text, **{name: effect and effect._asdict() for name, effect in effects.items()},
         }  # fmt: skip
@@ -137,4 +138,6 @@ def percent(share: float) -> str:
 
 def number(value: float) -> str:
     """Three digits; a power of ten only where nobody would write the zeros."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.3g}"

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.explain.case import Case
+from fallline.explain.changed import charged
 from fallline.explain.finding import SHIFTS, Change, Effect, Tried
 from fallline.objectives.variants import subset
+from fallline.penalties import NoPenalty
 from fallline.reference.limits import gathered_rows
 from fallline.solver import solve
 
@@ -44,30 +46,30 @@ def _measured(case: Case, objective: Any, measure: "Measure", back: Back) -> flo
     order = np.random.default_rng(0).permutation(objective.n)[:MOST]
     held, kept = np.sort(order[::EVERY]), np.sort(np.delete(order, np.s_[::EVERY]))
     w = solve(subset(objective, kept), CLOSE).w
-    part = subset(objective, held)
-    z = gathered_rows(part, np.arange(part.n)) @ w + part.model.offset
     truth = case.objective.model.y[held] * case.units[1] + case.units[0]
-    return float(measure.of(objective.loss, part.model.y, z, truth, back))
+    return float(measure.of(subset(objective, held), w, truth, back))
 
 
 class Measure(NamedTuple):
-    """How a fit does on rows that it has not seen, less being better: of loss, targets, scores, truth and `back`."""
+    """How a fit does on rows that it has not seen, less being better: of those rows, the fit, the truth and `back`."""
 
     words: str
-    of: Callable[[Any, Array, Array, Array, Back], Any]
+    of: Callable[[Any, Array, Array, Back], Any]
 
 
-def _usual(loss: Any, y: Array, z: Array, truth: Array, back: Back) -> float:
-    away = np.sort(np.abs(truth - back(z)))
+def _errors(part: Any, w: Array, truth: Array, back: Back) -> Array:
+    return np.abs(truth - back(gathered_rows(part, np.arange(part.n)) @ w + part.model.offset))
+
+
+def _usual(part: Any, w: Array, truth: Array, back: Back) -> float:
+    away = np.sort(_errors(part, w, truth, back))
     return float(away[: int(USUAL * len(away))].mean())
 
 
-def _losses(loss: Any, y: Array, z: Array, truth: Array, back: Back) -> float:
-    return float(np.mean([loss.value(*pair) for pair in zip(y.tolist(), z.tolist(), strict=True)]))
+def _loss(part: Any, w: Array, truth: Array, back: Back) -> float:
+    return float(charged(NoPenalty())(part).value(w))
 
 
 USUAL_ERROR = Measure("the mean error of all but the worst twentieth of rows held out is", _usual)
-MEAN_ERROR = Measure(
-    "the mean error on rows held out is", lambda loss, y, z, truth, back: np.mean(np.abs(truth - back(z)))
-)
-HELD_LOSS = Measure("the loss on rows held out is", _losses)
+MEAN_ERROR = Measure("the mean error on rows held out is", lambda *fit: _errors(*fit).mean())
+HELD_LOSS = Measure("the loss on rows held out is", _loss)

@@ -27,7 +27,7 @@ SURE_OF_NOISE = 2.0  # deviations of the differences between looks
 
 def too_small(case: Case) -> Sign | None:
     """The rate is a few percent of what works, and the walk does not get there."""
-    if not case.walks or case.lost or not case.far or not case.constant:
+    if not case.walks or case.lost or not case.far:
         return None
     plan, left = case.prospect.tuned(case.plan)
     if not (case.relative < SLOW or np.isnan(case.relative)) or float(plan.rate or 0.0) < 4.0 * case.rate:
@@ -46,7 +46,9 @@ def too_small(case: Case) -> Sign | None:
 
 def stopped_early(case: Case) -> Sign | None:
     """The budget ended while the loss still fell."""
-    if case.plan.automatic or case.lost or not case.far or case.relative < SLOW or not case.falling:
+    if case.plan.amount is None or (case.plan.automatic and case.cut):
+        return None  # the solver ended it where it had arrived
+    if case.lost or not case.far or case.relative < SLOW or not case.falling:
         return None
     plan = replace(case.plan, amount=MORE * float(case.plan.amount or 1.0))
     left = case.prospect.left(plan) if case.prospect.forecasts(plan) else float("nan")
@@ -60,7 +62,8 @@ def stopped_early(case: Case) -> Sign | None:
         f"the loss, {number(case.trace.last('loss'))}, was still falling after {_passes(case)}: it is "
         f"{number(case.excess[-1])} above the optimum{proven}, {percent(case.left)} of the excess at the start."
     )
-    change = Change(f"give it {MORE} times the budget: {plan.amount:g} {plan.budget}.", plan)
+    ended = ", and loosen the rule that ended it before (such as tol)" if case.cut else ""
+    change = Change(f"give it {MORE} times the budget: {plan.amount:g} {plan.budget}{ended}.", plan)
     return Sign(seen, change, case.expected(left), gain - np.log(MORE), proof=lambda: _further(case))
 
 
@@ -78,7 +81,8 @@ def ran_long(case: Case) -> Sign | None:
     if case.plan.automatic or case.far or len(loss) < LONG or epochs[-1] < LONG:
         return None
     least = max(FALLEN * float(loss[0] - loss[-1]), SURE_OF_NOISE * float(np.diff(loss[len(loss) // 2 :]).std()))
-    last = int(np.flatnonzero(loss - loss[-1] > least)[-1]) + 1
+    above = np.flatnonzero(loss - loss[-1] > least)
+    last = int(above[-1]) + 1 if len(above) else 0
     if last >= RESTED * len(loss):
         return None
     share = min(1.0, BEYOND * float(case.trace["t"][last]) / float(case.trace["t"][-1]))
@@ -157,14 +161,16 @@ def decays_soon(case: Case) -> Sign | None:
         return None
     pace = case.plan.pace(case.objective, case.rate)
     updates = case.plan.updates(case.objective.n)
-    rates = np.array([pace.at(float(t)) for t in np.linspace(1, updates, 100)]) if hasattr(pace, "at") else np.ones(1)
+    at = np.linspace(1, updates, 100)
+    rates = np.array([pace.at(float(t)) for t in at]) if hasattr(pace, "at") else np.ones(1)
+    at, rates = at[rates.argmax() :], rates[rates.argmax() :]  # what rises before is the warm-up
     if rates.mean() > FADED * rates.max():
         return None
     plan = replace(case.plan, schedule="cosine")
     left = case.prospect.left(plan)
     if case.gain(left) < GAIN:
         return None
-    half = int(np.linspace(1, updates, 100)[np.flatnonzero(rates < 0.5 * rates.max())[0]])
+    half = int(at[np.flatnonzero(rates < 0.5 * rates[0])[0]])
     seen = (
         f"the schedule halves the rate by update {half:,} of {updates:,}, and its mean is "
         f"{percent(rates.mean() / rates.max())} of the first; "

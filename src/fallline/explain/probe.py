@@ -24,7 +24,7 @@ def walked(case: Case, change: Change) -> Tried:
     if change.remake is not None or change.at_zero:
         objective = case.objective if change.remake is None else change.remake(case.objective)
         other = Prospect(objective, None if change.at_zero else case.start)
-    before, after = case.prospect.tried(case.plan, SHARE)[0], other.tried(change.plan, SHARE)[0]
+    before, after = case.prospect.tried(case.plan, SHARE), other.tried(change.plan, SHARE)
     if change.at_zero:  # another start: in units of the first
         after *= other.first / case.prospect.first
     return Tried(budget_of(case.plan), Effect(EXCESS, before, after))

@@ -23,7 +23,8 @@ CLOSE = 1e-7  # of the loss: how near the optimum is found where nothing is fore
 SHARES = (0.03, 0.1, 0.3, 0.5)  # of the largest rate; above a half of it a run in eight is lost
 DECADES = 12  # from the rate, at most, where no largest one is known: it is then looked for by tens
 TRIAL = 0.25  # of the plan's budget: how long a trial is
-SAFE = 1e-150  # of the loss: excess below is none
+ROUNDING = 1e-12  # of the loss: a start that is nearer the optimum is at it
+SAFE = 1e-150  # an excess that may be divided by
 
 
 class Prospect:
@@ -67,7 +68,8 @@ class Prospect:
     @cached_property
     def first(self) -> float:
         """The excess at the start."""
-        return max(self.objective.value(self.start) - self.height, SAFE)
+        loss = float(self.objective.value(self.start))
+        return max(loss - self.height, ROUNDING * abs(loss), SAFE)
 
     def forecasts(self, plan: Plan) -> bool:
         """Whether the plan's walk is forecast."""
@@ -95,15 +97,15 @@ class Prospect:
     def left(self, plan: Plan) -> float:
         """The share of the excess at the start that the plan leaves; infinite where it runs away."""
         if plan not in self._left:
-            self._left[plan] = self._forecast(plan) if self.forecasts(plan) else self.tried(plan, TRIAL)[0]
+            self._left[plan] = self._forecast(plan) if self.forecasts(plan) else self.tried(plan, TRIAL)
         return self._left[plan]
 
-    def tried(self, plan: Plan, share: float, seed: int | None = None) -> tuple[float, Any]:
-        """The share left by walking so much of the plan's budget, and the run; schedules are laid out over it."""
+    def tried(self, plan: Plan, share: float, seed: int | None = None) -> float:
+        """The share left by walking so much of the plan's budget; schedules are laid out over it."""
         short = shortened(plan, share)
         run = (short if seed is None else replace(short, seed=seed)).run(self.objective, start=self.start)
         loss = float(run.trace.last("loss"))
-        return (np.inf if run.diverged or not np.isfinite(loss) else max(loss - self.height, 0.0) / self.first), run
+        return np.inf if run.diverged or not np.isfinite(loss) else max(loss - self.height, 0.0) / self.first
 
     def tuned(self, plan: Plan) -> tuple[Plan, float]:
         """The plan at the best of a few constant or scheduled rates, and what it leaves."""

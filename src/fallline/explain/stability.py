@@ -117,9 +117,10 @@ def slower(case: Case) -> tuple[Change, float]:
 
 
 def hops(case: Case) -> float:
-    """The median angle between successive looks' displacements over the last half, in degrees; NaN where no points are kept."""
-    points = case.trace.path[len(case.trace) // 2 :]
-    if len(points) < 4 or not np.isfinite(points).all():
+    """The median angle between successive updates over the last half, in degrees; NaN where not every point is kept."""
+    half = len(case.trace) // 2
+    points = case.trace.path[half:]
+    if len(points) < 4 or not np.isfinite(points).all() or np.diff(case.trace["t"][half:]).max() > 1:
         return float("nan")
     moves = np.diff(points, axis=0)
     lengths = np.linalg.norm(moves, axis=1)

@@ -5,7 +5,7 @@ the rate is off. And of the causes of slow walks only the one with the largest g
 most of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from fallline.explain import columns, fitted, pace, stability, targets
@@ -184,11 +184,13 @@ SYMPTOMS = {
 """In the order in which causes speak."""
 
 
-def signs(case: Case) -> dict[str, Sign]:
-    """What every symptom's function sees, those that are explained by others left out, most important first."""
+def signs(case: Case, mistaken: Container[str] = ()) -> dict[str, Sign]:
+    """What every symptom's function sees, but those of `mistaken` and those that others explain, most important first."""
     spoken: dict[str, Sign] = {}
     quiet: set[str] = set()
     for name, symptom in SYMPTOMS.items():
+        if name in mistaken:
+            continue
         if not {name, symptom.kind} & quiet and (sign := symptom.detect(case)) is not None:
             spoken[name] = sign
             quiet |= symptom.quiets
@@ -206,5 +208,5 @@ def finding_of(name: str, sign: Sign, case: Case) -> Finding:
     symptom = SYMPTOMS[name]
     return Finding(
         name, symptom.title, sign.seen, symptom.why, symptom.concept, sign.change, sign.expected, None,
-        tuple(case.name(j).strip('"') for j in sign.columns), sign.rows, sign.updates, sign.score + symptom.bonus,
+        tuple(case.name(j).strip('"') for j in sign.columns), sign.rows, sign.updates,
     )  # fmt: skip

@@ -142,7 +142,7 @@ def amounts(case: Case) -> Sign | None:
 def two_values(case: Case) -> Sign | None:
     """Two classes learnt as a number."""
     values = np.unique(case.sample.y)
-    if type(case.objective.loss) in (LogLoss,) or case.classes or len(values) != 2:
+    if not case.plain_rows or case.classes or len(values) != 2:
         return None
     low, high = np.sort(np.unique(case.target))
     seen = (
