@@ -253,6 +253,14 @@ def test_arrays_of_numpy_are_read_some_rows_at_a_time(packed, tmp_path):
         assert len(list(pieces_of(tmp_path / name, SMALL))) > 1
 
 
+def test_more_columns_than_the_cap_has_room_for_are_refused_with_the_cap_that_would_do(tmp_path):
+    path = tmp_path / "wide.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(30, 60)))
+    with pytest.raises(InputError, match=r"wide.npy has 60 columns, .* takes 5 MB: give --memory 6MB or more"):
+        problem_of(path, 0, Charges(), room=Room(SMALL, tmp_path))
+    assert problem_of(path, 0, Charges(), room=Room(6_000_000, tmp_path)).objective.n == 30
+
+
 def test_a_file_of_numpy_that_lost_its_end_is_refused(tmp_path):
     np.save(tmp_path / "t.npy", np.random.default_rng(0).normal(size=(N, 3)))
     (tmp_path / "t.npy").write_bytes((tmp_path / "t.npy").read_bytes()[:-20_000])

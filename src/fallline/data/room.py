@@ -15,6 +15,7 @@ NUMBER = 8  # bytes
 PACKED = 5  # times its size that packed text usually takes
 SHARE = 4  # of the free memory, one over this is taken where nobody says how much
 A_PARAMETER = 400  # bytes that a fit holds for each: its column's name, and some forty vectors of the parameters' size
+A_COLUMN = 90_000  # bytes that each column of a dense table takes while its smallest pieces are decoded and encoded
 LEAST = 1 << 22  # bytes: with less there is no piece to work on
 
 
@@ -65,6 +66,16 @@ def refuse_wide(what: str, parameters: int, memory: int | None, fix: str) -> Non
         raise InputError(
             f"{what} makes {parameters:,} parameters, for which a fit holds some {parameters * A_PARAMETER / 1e6:,.0f} MB, and "
             f"there are {memory / 1e6:,.0f} MB {fix}."
+        )
+
+
+def refuse_columns(what: str, columns: int, memory: int) -> None:
+    """Raise InputError where the smallest pieces of a dense table of so many columns take more than that memory."""
+    needed = columns * A_COLUMN
+    if needed > memory:
+        raise InputError(
+            f"{what} has {columns:,} columns, and to read it in pieces takes {needed / 1e6:,.0f} MB: give --memory "
+            f"{-(-needed // 10**6)}MB or more, or leave out columns beforehand."
         )
 
 

@@ -58,7 +58,7 @@ def stream(
     layout: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "quote": quote}
     pieces = pieces_of(path, memory, missing=marks, **layout)
     several: dict[str, Any] = {name: _several(wanted.pop(name)) for name in ("text", "drop") if name in wanted}
-    asked = Wanted(target, weights, marks, **several, **wanted)
+    asked = Wanted(target, weights, marks, **several, memory=memory, **wanted)
     if isinstance(pieces, LibsvmPieces):
         if cache is False:
             raise InputError(

@@ -15,6 +15,7 @@ from fallline.data.encode import notes_of, share_standard
 from fallline.data.encoder import Encoder
 from fallline.data.facts import Facts, facts_of
 from fallline.data.features import Story, coding_of
+from fallline.data.room import refuse_columns
 from fallline.data.seen import MOST_TEXTS, NumbersSeen, Seen, TextSeen
 from fallline.data.table import Table, refuse_one_row
 from fallline.data.task import Goal, Target, decided, refuse_missing
@@ -38,6 +39,7 @@ class Wanted(NamedTuple):
     rare: float | None = None
     text: Sequence[str | int] = ()
     drop: Sequence[str | int] = ()
+    memory: int | None = None  # bytes to get by with
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class _Columns:
     def begin(self, table: Table) -> None:
         wanted = self.wanted
         self.first = table
+        if wanted.memory is not None:
+            refuse_columns(table.source, len(table.names), wanted.memory)
         self.goal = table.find((table.target or -1) if wanted.target is None else wanted.target, "--target")
         self.out = {table.find(name, "--drop") for name in wanted.drop}
         if self.goal in self.out:
