@@ -57,7 +57,8 @@ class Solver(NamedTuple):
 
     def chance(self, n: int) -> bool:
         """Whether another seed is another walk of n rows: some are drawn, or all in a drawn order."""
-        return isinstance(self.sampler, Shuffled) or bool(self.sampler.rows < n)
+        drawn = isinstance(self.sampler, Sketch) and self.sampler.rows < n
+        return isinstance(self.sampler, Shuffled) or drawn
 
 
 def solve(
