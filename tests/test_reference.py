@@ -13,13 +13,14 @@ from fallline.comparison.run import yardstick
 from fallline.descent import descend
 from fallline.executors.compiled import compiled
 from fallline.gauges import GradientNorm
-from fallline.losses import LOSSES, MULTICLASS, Huber, SquaredError
+from fallline.losses import LOSSES, MULTICLASS, Huber, Quantile, SquaredError
 from fallline.objectives import Linear
 from fallline.penalties import L2, PENALTIES, NoPenalty
 from fallline.plan import objective_of
 from fallline.reference import limits_of, optimum, optimum_of
 from fallline.samplers import Batch, WithReplacement
 from fallline.schedules import Constant
+from fallline.solver import solve
 from fallline.steps import Plain
 from fallline.stops import AnyOf, Diverged, Updates
 from oracle import ALL_LOSSES
@@ -216,6 +217,22 @@ def test_no_nan_comes_out_of_columns_of_any_size(loss, size):
     best = optimum_of(objective)
     assert np.isfinite([best.value, *best.w]).all()
     assert best.value <= objective.value(objective.start())
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_a_quantile_of_targets_in_thousands_is_found_from_far_below(level):
+    """At zero hardly a row is in the first window, and those that are look alike."""
+    rng = np.random.default_rng(0)
+    u = rng.random(200)
+    X = np.column_stack([0.15 * u + 0.2, 0.16 * u + 0.01 * rng.standard_normal(200), u < 0.1, rng.integers(1, 13, 200)])
+    y = 20.0 + 8700.0 * np.clip(u + 0.1 * rng.standard_normal(200), 0.0, 1.0)
+    for penalty in (NoPenalty(), L2(1.4e-3)):
+        objective = Linear(X, y, Quantile(level), penalty)
+        assert optimum_of(objective).value <= solve(objective, tol=1e-6).trace.last("loss") * (1.0 + CORNERED)
+    outside = linear_model.QuantileRegressor(quantile=level, alpha=0.0, solver="highs").fit(X, y)
+    objective = Linear(X, y, Quantile(level))
+    there = objective.value(np.append(outside.coef_, outside.intercept_))
+    assert optimum_of(objective).value == pytest.approx(there, rel=CORNERED)
 
 
 def test_the_perceptron_is_told_that_zero_is_its_optimum():

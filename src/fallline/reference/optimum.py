@@ -58,7 +58,7 @@ def newton(objective: Any, w: Array, enough: float, ridge: float = 0.0) -> tuple
 
 def _rounded(objective: Any) -> tuple[Array, float]:
     """Newton on the loss rounded over windows from wide to narrow, each from the last one's point."""
-    w, passes = objective.start(), 0.0
+    w, passes = level_of(objective), 0.0  # from far below targets in thousands no row would ever come into the window
     best, height = w, objective.value(w)
     for width in window(objective) * 0.5 ** np.arange(25):
         rounded = with_loss(objective, Smoothed(objective.loss, float(width)))
