@@ -12,7 +12,8 @@ import numpy as np
 
 from fallline import Linear, Plan, solve
 from fallline.errors import InputError
-from fallline.explain.prospect import Prospect
+from fallline.explain.prospect import READ, Prospect
+from fallline.forecast.ground import ground_of
 from fallline.gauges import Validation
 from fallline.losses import Huber, LogLoss, Poisson, SquaredError
 from fallline.penalties import L1, L2, NoPenalty
@@ -255,7 +256,7 @@ def level(trial: Trial) -> Array:
 
 
 def heavy(trial: Trial, rng: Rng) -> Trial:
-    top = Prospect(trial.objective()).ground.limits.values[-1]  # type: ignore[union-attr]
+    top = ground_of(trial.objective(), READ).limits.values[-1]
     return again(trial._replace(penalty=L2(5.0 * float(top)), before=trial))
 
 

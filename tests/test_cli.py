@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from pathlib import Path
 
 import click
 import numpy as np
@@ -20,9 +19,9 @@ from fallline import Study, Trace
 from fallline.cli import main
 from fallline.cli.compare import compare as command
 from fallline.data import MISSING
+from shared import shared
 
 QUICK = ["--epochs", "3", "--seeds", "1", "--final-seeds", "2"]
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def call(*arguments):
@@ -279,9 +278,7 @@ SETS = {
 @pytest.mark.parametrize("arguments", SETS)
 def test_real_tables_are_compared(arguments, tmp_path):
     name, *options = arguments.split()
-    if not (SHARED / name).exists():
-        pytest.skip(f"{name} is not in ../shared/data")
-    result = call(SHARED / name, *options, "-o", tmp_path / "out", *QUICK)
+    result = call(shared(name), *options, "-o", tmp_path / "out", *QUICK)
     assert result.exit_code == 0, result.output
     assert SETS[arguments] in result.stdout
     assert "optimum" in result.stdout

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,9 @@ from click.testing import CliRunner
 from fallline.cli import main
 from fallline.fitting.folder import CHECKPOINT, CONTENTS, LOG
 from fallline.model import FILE, Model
+from shared import shared
 from test_bad_input import OPTIONS, TABLE, TABLES
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 FILES = {"model.safetensors", "trace.npz", "log.jsonl", "plan.toml", "summary.json", "report.html"}
 
 
@@ -68,9 +67,7 @@ REAL = {
 @pytest.mark.parametrize("arguments", REAL)
 def test_real_tables_are_fitted_and_predicted_raw(arguments, tmp_path):
     name, *options = arguments.split()
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"needs {name} of the shared data sets, which are not here")
+    path = shared(name)
     result = fitted(path, *options, "-o", tmp_path / "m", "--tol", "1e-3")
     assert {path.name for path in (tmp_path / "m").iterdir()} == FILES
     summary = json.loads((tmp_path / "m" / "summary.json").read_text("utf-8"))
@@ -93,9 +90,7 @@ def test_real_tables_are_fitted_and_predicted_raw(arguments, tmp_path):
 
 @pytest.mark.parametrize("name", ["sequence/airline-passengers.csv", "sequence/daily-min-temperatures.csv"])
 def test_a_real_table_of_dates_alone_is_refused_for_that(name, tmp_path):
-    if not (SHARED / name).exists():
-        pytest.skip(f"needs {name} of the shared data sets, which are not here")
-    result = call("fit", SHARED / name, "-o", tmp_path / "m")
+    result = call("fit", shared(name), "-o", tmp_path / "m")
     assert result.exit_code == 2
     assert "has no column to learn" in result.stderr
     assert "different texts" in result.stderr
@@ -110,10 +105,8 @@ def test_a_real_table_of_dates_alone_is_refused_for_that(name, tmp_path):
     ],
 )
 def test_a_test_file_is_predicted_as_it_comes(train, test, least, tmp_path):
-    if not (SHARED / train).exists():
-        pytest.skip(f"needs {train} of the shared data sets, which are not here")
-    fitted(SHARED / train, "-o", tmp_path / "m", "-q")
-    said = predicted(tmp_path / "m", SHARED / test, "-o", tmp_path / "out.csv").stderr
+    fitted(shared(train), "-o", tmp_path / "m", "-q")
+    said = predicted(tmp_path / "m", shared(test), "-o", tmp_path / "out.csv").stderr
     share = float(re.search(r"([\d.]+)% of", said).group(1))
     assert share > least
 

@@ -13,8 +13,8 @@ from sklearn.datasets import load_svmlight_file
 from fallline.data import load
 from fallline.data.libsvm import parse, read_libsvm
 from fallline.errors import InputError
+from shared import shared
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 NAME = Path("t.svm")
 
 
@@ -142,14 +142,12 @@ def test_more_hard_numbers_than_are_noted_at_once(monkeypatch):
 @pytest.mark.parametrize("name", ["a9a", "a9a.t", "agaricus.txt.train", "agaricus.txt.test"])
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_real_files_are_read_with_the_counts_they_are_known_for(name, packed, tmp_path):
-    path = SHARED / "libsvm" / name
-    if not path.exists():
-        pytest.skip(f"needs {name} of the shared data sets, which are not here")
+    path = original = shared(f"libsvm/{name}")
     if packed:
         path = tmp_path / "packed"
-        path.write_bytes(gzip.compress((SHARED / "libsvm" / name).read_bytes()))
+        path.write_bytes(gzip.compress(original.read_bytes()))
     data = load(path, standardise=False)
-    X, y = load_svmlight_file(str(SHARED / "libsvm" / name))
+    X, y = load_svmlight_file(str(original))
     assert (data.X != X).nnz == 0
     assert data.X.shape == X.shape
     assert np.array_equal(data.y, np.where(y > 0, 1.0, -1.0))

@@ -1,14 +1,13 @@
 """Text tables of every layout are read as what they say, and the real ones with the counts they are known for."""
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fallline.data import load
+from shared import shared
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROWS = [("blue", 1, 2.5), ("red", 2, -1.0), ("blue", 3, 0.25), ("red", 5, 1e3), ("blue", 8, 7.0), ("red", 13, 0.5)] * 4
 
 
@@ -138,13 +137,6 @@ REAL = [
     ("glm/spector.csv", "GRADE", 32, {"0": 21, "1": 11}),
     ("glm/scotland.csv", "YES", 32, None),
 ]
-
-
-def shared(name):
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"needs {name} of the shared data sets, which are not here")
-    return path
 
 
 @pytest.mark.parametrize(("name", "target", "rows", "classes"), REAL, ids=[row[0] for row in REAL])

@@ -139,5 +139,5 @@ def test_a_share_within_the_margin_is_refused_where_there_is_no_margin():
 def test_every_gauge_has_its_price():
     assert {gauge.name() for gauge in GAUGED} | {"gradient_norm", "validation_loss", "distance"} == set(GAUGES)
     assert all(gauge.price(1000) == 0.0 for gauge in FREE)
-    assert NoiseScale(250).price(1000) == pytest.approx(1.25)
+    assert NoiseScale(250).price(1000) == pytest.approx(1.5)
     assert Updates(3).gauges() == ()

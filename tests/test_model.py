@@ -3,7 +3,6 @@
 import contextlib
 import json
 import struct
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ from fallline.data import load
 from fallline.errors import InputError
 from fallline.model import Model
 from fallline.plan import objective_of
+from shared import shared
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 N = 120
 CHANCE = np.random.default_rng(3)
 FRAME = pd.DataFrame(
@@ -205,9 +204,7 @@ def test_sparse_rows_of_another_width_are_cut_and_filled_up(tmp_path):
 
 def test_a_model_predicts_the_test_part_of_adult(tmp_path):
     """The test file's labels end in a full stop, and a category is absent in it."""
-    train, test = (SHARED / f"classification/adult-{part}.csv.gz" for part in ("train", "test"))
-    if not train.exists():
-        pytest.skip("needs adult of the shared data sets, which are not here")
+    train, test = (shared(f"classification/adult-{part}.csv.gz") for part in ("train", "test"))
     data = load(train)
     objective = objective_of(data.X, data.y, "log_loss", "l2", 1e-4, 0.15)
     from fallline.solver import solve

@@ -1,7 +1,6 @@
 """Quick: close to the optimum after one pass over raw columns, one walk however the rows are cut, and where it is not close."""
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from fallline.schedules import Constant
 from fallline.solver import solve
 from fallline.steps import Plain
 from fallline.stops import Epochs
+from shared import shared
 
 ROWS = 20_000
 PENALTIES = {"l2": L2(1e-3), "none": NoPenalty(), "l1": L1(1e-4), "elasticnet": ElasticNet(1e-3, 0.1)}
@@ -34,7 +34,6 @@ TURNS = [
     if loss != "perceptron"
 ]
 CLOSE = 0.01  # of the optimum, after one pass: what is promised on ordinary large data
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def table(storage: str, seed: int = 0) -> tuple[Any, np.ndarray]:
@@ -166,10 +165,7 @@ def test_a_function_is_refused():
 
 
 def real(name: str, **options: Any) -> Linear:
-    path = SHARED / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not in ../shared/data")
-    data = load(str(path), standardise=False, **options)
+    data = load(str(shared(name)), standardise=False, **options)
     return Linear(data.X, data.y, LogLoss(), L2(1.0 / len(data.y)))
 
 

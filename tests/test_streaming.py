@@ -39,9 +39,8 @@ from fallline.samplers import Streamed
 from fallline.schedules import InverseTime
 from fallline.steps import Adam, Plain
 from fallline.stops import Updates
+from shared import shared
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-SHARED = SHARED if SHARED.exists() else SHARED.parents[2] / "shared" / "data"
 SMALL = 4_200_000  # bytes: pieces are then 64 KB of text or a thousand rows or two
 N = 6000
 
@@ -350,12 +349,6 @@ def sorted_by_class(tmp_path):
     X = chance.normal(size=(40_000, 6)) + 0.4 * y[:, None]
     pq.write_table(pa.table({**{f"x{j}": X[:, j] for j in range(6)}, "y": y}), tmp_path / "t.parquet")
     return tmp_path / "t.parquet", "y"
-
-
-def shared(name):
-    if not (SHARED / name).is_file():
-        pytest.skip(f"needs {name} of the shared data sets, which are not here")
-    return SHARED / name
 
 
 def elec(tmp_path):

@@ -86,6 +86,7 @@ def test_whoever_asks_for_decoded_rows_gets_them_or_a_refusal(tmp_path):
     for which in (rows, slice(None)):
         assert np.array_equal(decoded.gradient(w, which), kept.gradient(w, which))
     assert np.array_equal(decoded.margins(w), kept.margins(w))
+    assert decoded.spread(w, rows) == kept.spread(w, rows)
     with pytest.raises(InputError, match="decoded as they are walked"):
         decoded.forecast(rate=0.01)
 

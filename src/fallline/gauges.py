@@ -125,7 +125,7 @@ class GradientSpread(NamedTuple):
         return "gradient_spread"
 
     def price(self, n: int) -> float:
-        return 1.0 if not self.rows else min(self.rows / n, 1.0)
+        return _visits(self.rows, n)
 
     def read(self, objective: Any, w: Array) -> float:
         return _spread(objective, w, self.rows, self.seed)
@@ -141,7 +141,7 @@ class NoiseScale(NamedTuple):
         return "noise_scale"
 
     def price(self, n: int) -> float:
-        return 1.0 + (1.0 if not self.rows else min(self.rows / n, 1.0))
+        return 1.0 + _visits(self.rows, n)
 
     def read(self, objective: Any, w: Array) -> float:
         g = objective.gradient(w, slice(None))
@@ -240,13 +240,17 @@ class WithinMargin(NamedTuple):
         return float(np.mean(objective.margins(w) < 1.0))
 
 
+def _visits(rows: int, n: int) -> float:
+    """What the spread of so many rows' gradients costs, in gradients of all: their mean, and each once more."""
+    return 2.0 * min((rows or n) / n, 1.0)
+
+
 def _spread(objective: Any, w: Array, rows: int, seed: int) -> float:
     """mean ‖gᵢ‖² − ‖mean gᵢ‖² over drawn rows, made unbiased; what a penalty pulls is common to all and falls out."""
     n = objective.n
     chosen = np.arange(n) if not rows or rows >= n else np.random.default_rng(seed).choice(n, rows, replace=False)
-    G = np.array([objective.gradient(w, chosen[k : k + 1]) for k in range(len(chosen))])
-    spread = float(((G - G.mean(axis=0)) ** 2).sum() / len(G))
-    return spread if len(G) == n else spread * len(G) / (len(G) - 1)
+    spread = float(objective.spread(w, chosen))
+    return spread if len(chosen) == n else spread * len(chosen) / (len(chosen) - 1)
 
 
 GAUGES = {

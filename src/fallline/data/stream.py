@@ -1,7 +1,8 @@
 """From a file larger than memory to a Dataset whose rows stay on disk."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from fallline.data.pieces.spilled import Spilled
 from fallline.data.pieces.text import TextPieces
 from fallline.data.sparse_stream import stream_sparse
 from fallline.data.survey import Surveyed, Wanted, survey
+from fallline.data.table import Table
 from fallline.data.wording import listed, quoted
 from fallline.errors import InputError
 
@@ -104,12 +106,11 @@ def _decoded(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str
     """The rows stay where they are; one more pass sees that they can be encoded, and puts down targets and weights."""
     width = len(found.encoder.columns)
     refuse_no_room(found.source, found.rows * A_ROW, folder)
-    groups, within, opened = [found.rows], 0, lambda k, rows: iter(pieces)
-    if isinstance(pieces, Spilled):
-        opened = lambda k, rows: pieces.again()  # noqa: E731 - two ways to the same
-        if isinstance(pieces.pieces, ParquetPieces) and pieces.pieces.groups()[0]:
-            groups, within = pieces.pieces.groups()
-            opened = pieces.group
+    groups, within = [found.rows], 0
+    opened: Callable[[int, int], Iterator[Table]] = partial(_whole, pieces)
+    if isinstance(pieces, Spilled) and isinstance(pieces.pieces, ParquetPieces) and pieces.pieces.groups()[0]:
+        groups, within = pieces.pieces.groups()
+        opened = pieces.group
     streams = min(max(memory // (MAPPED * max(within, 1)), 1), len(groups))
     disk = Decoded(folder, memory // NUMBERS, Source(opened, groups, found.encoder.fill), width, dtype, streams)
     digest = hashlib.blake2b(digest_size=16)
@@ -125,6 +126,11 @@ def _decoded(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str
     disk.digest = digest.digest()
     where = f"its rows are decoded at every pass, and need no room on the disk.{_mixed(streams, groups)}"
     return _held(disk, found, memory, where)
+
+
+def _whole(pieces: Any, group: int, rows: int) -> Iterator[Table]:
+    """The pieces of a file that is not read by row groups, from the first."""
+    return pieces.again() if isinstance(pieces, Spilled) else iter(pieces)
 
 
 def _mixed(streams: int, groups: Sequence[int]) -> str:

@@ -1,7 +1,6 @@
 """What is fitted: too much of the rows' chance, too little because a penalty forbids it, or nothing where scores saturate."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -85,7 +84,6 @@ def overfitting(case: Case) -> Sign | None:
         f"to {number(end)} while the loss itself fell from {number(loss[best])} to {number(loss[-1])}."
     )
     measure = Effect("the loss on validation rows is", end, float(held[best]))
-    proof: Any = lambda: Tried("read off the trace", measure, 1.0)  # noqa: E731
     share = float(t[best]) / float(t[-1])
     plan = case.plan
     if plan.amount is not None:
@@ -96,7 +94,8 @@ def overfitting(case: Case) -> Sign | None:
     change = Change(
         f"stop at update {t[best]:,} (early_stopping, or the rule no_better), or charge more for length.", plan
     )
-    return Sign(seen, change, measure, updates=(int(t[best]), int(t[-1])), proof=proof)
+    tried = Tried("read off the trace", measure, 1.0)
+    return Sign(seen, change, measure, updates=(int(t[best]), int(t[-1])), proof=lambda: tried)
 
 
 def saturated(case: Case) -> Sign | None:

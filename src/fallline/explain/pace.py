@@ -9,6 +9,7 @@ from fallline.explain.case import Case
 from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried, number, percent
 from fallline.forecast.noise import noise_scale
 from fallline.forecast.tangent import Rows, Walk, rule_of, tangent
+from fallline.plan import Plan
 
 SLOW = 0.05  # of the largest rate: six times fewer updates are then to be had
 GAIN = 0.5  # nats, a factor of 1.6: gains below are within what forecasts miss by
@@ -115,13 +116,18 @@ def noise_floor(case: Case) -> Sign | None:
     return Sign(seen, change, case.expected(left), case.gain(left))
 
 
+def _best_of(case: Case, sizes: list[int]) -> tuple[Plan, float]:
+    """The plan with the best of those batch sizes, each at its best rate, and the share that it leaves."""
+    tuned = [case.prospect.tuned(case.resized(size)) for size in sizes]
+    return min(tuned, key=lambda pair: pair[1], default=(case.plan, np.inf))
+
+
 def batch_small(case: Case) -> Sign | None:
     """So few rows a step that the rate must be tiny, or the noise wins."""
     if not case.walks or case.lost or case.batch or not case.far or not np.isfinite(case.relative):
         return None
     own, sizes = case.prospect.tuned(case.plan)[1], [case.size * times for times in GROWN]
-    tuned = [case.prospect.tuned(case.resized(size)) for size in sizes if 4 * size <= case.objective.n]
-    plan, left = min(tuned, key=lambda pair: pair[1], default=(case.plan, np.inf))
+    plan, left = _best_of(case, [size for size in sizes if 4 * size <= case.objective.n])
     if case.gain(left) < GAIN or not left < own * np.exp(-DEAR) or case.size * 4 > critical(case):
         return None
     seen = (
@@ -136,8 +142,7 @@ def batch_large(case: Case) -> Sign | None:
     """So many rows a step that there are too few steps; judged by row visits, not by the critical batch."""
     if not case.walks or case.lost or case.size <= LARGE or not case.far or not np.isfinite(case.relative):
         return None
-    tuned = [case.prospect.tuned(case.resized(size)) for size in SMALLER if size < case.size]
-    plan, left = min(tuned, key=lambda pair: pair[1], default=(case.plan, np.inf))
+    plan, left = _best_of(case, [size for size in SMALLER if size < case.size])
     if case.gain(left) < DEAR:
         return None
     seen = (

@@ -9,7 +9,7 @@ from scipy.stats import rankdata, skew
 from fallline.explain.case import Case
 from fallline.explain.changed import as_classes, charged, even, retargeted, under
 from fallline.explain.finding import Change, Effect, Sign, Tried, number, percent
-from fallline.explain.heldout import MEAN_ERROR, USUAL_ERROR, Back, held_out
+from fallline.explain.heldout import MEAN_ERROR, USUAL_ERROR, held_out
 from fallline.explain.prospect import Prospect
 from fallline.losses import Gamma, Huber, LogLoss, Poisson, SquaredError
 from fallline.penalties import L2
@@ -199,8 +199,12 @@ def _mismatch(case: Case, loss: Any, name: str, what: str) -> Sign:
         reading,
         under(loss, case.units),
     )
-    back: Back = lambda z: np.exp(np.clip(z, -500.0, 500.0))  # noqa: E731
-    return Sign(seen, change, proof=lambda: held_out(case, change, MEAN_ERROR, back, SUITS))
+    return Sign(seen, change, proof=lambda: held_out(case, change, MEAN_ERROR, _amount, SUITS))
+
+
+def _amount(z: Array) -> Array:
+    """What a score stands for under a log link; far out the largest there is."""
+    return np.exp(np.clip(z, -500.0, 500.0))
 
 
 def _squares(case: Case) -> bool:

@@ -144,3 +144,15 @@ def mean_slope_of(model: Any, w: Any, z: Any, order: Any, g: Any) -> Any:
     g[:] = 0.0
     for k in range(n):
         row_slope(model, order[k], w, z, 1.0 / n, g)
+
+
+@compiled
+def spread_of(model: Any, w: Any, z: Any, order: Any, mean: Any, g: Any) -> Any:
+    """The mean over the rows in `order` of ‖gradient of the row's loss − mean‖². g: room for a gradient."""
+    total = 0.0
+    for k in range(order.shape[0]):
+        g[:] = -mean
+        row_slope(model, order[k], w, z, 1.0, g)
+        for j in range(g.shape[0]):
+            total += g[j] * g[j]
+    return total / order.shape[0]

@@ -7,7 +7,7 @@ import numpy as np
 
 from fallline.errors import InputError
 from fallline.kernels import penalty as shrink
-from fallline.kernels.sums import LinearModel, mean_losses, mean_slope_of
+from fallline.kernels.sums import LinearModel, mean_losses, mean_slope_of, spread_of
 from fallline.losses import SquaredError
 from fallline.objectives.passes import curvatures, loss_and_gradient, losses_at, moved_scores
 from fallline.objectives.variants import in_order
@@ -78,6 +78,15 @@ class RowObjective:
         mean_slope_of(self.model, w, np.zeros(self.scores), np.asarray(rows), g)
         shrink.pull_on(self.penalty, w, self.penalised, g)
         return g
+
+    def spread(self, w: Array, rows: Array) -> float:
+        """tr C over `rows` (indices): the mean of ‖gᵢ − mean g‖², gᵢ the gradient of row i's loss. Costs two visits a row."""
+        self._check(w)
+        if self.disk is not None and not self.disk.kept:
+            return float(in_order(self, rows).spread(w, np.arange(len(rows))))
+        z, mean, room = np.zeros(self.scores), np.empty_like(w), np.empty_like(w)
+        mean_slope_of(self.model, w, z, rows, mean)
+        return float(spread_of(self.model, w, z, rows, mean, room))
 
     def forecast(self, plan: Any = None, **settings: Any) -> Any:
         """What a walk down this will do, before it is walked: fallline.forecast.ahead.forecast_of."""
