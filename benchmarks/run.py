@@ -40,6 +40,7 @@ PARTS = {
     "forecast": "Forecasts held to runs",
     "plans": "Plans of a forecast held to the best",
     "explain": "Findings held to planted faults",
+    "gauges": "What gauges cost",
     "memory": "Memory",
     "streaming": "Larger than memory",
     "ordered": "Larger than memory, in order of time and class",

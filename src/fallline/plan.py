@@ -99,8 +99,8 @@ class Plan:
         """Raise InputError for a walk that cannot be made on rows which are decoded as they are read."""
         if not self.in_windows:
             raise InputError(
-                f"{self.kind} makes full passes, which need the encoded rows on the disk: name a folder with room for them "
-                "with -o, or take --step quick or a step rule with shuffled rows."
+                f"{self.kind} makes full passes, which need the encoded rows on the disk: leave --no-cache out, name a folder "
+                "with room for them with -o, or take --step quick or a step rule with shuffled rows."
             )
 
     def _solvers(self) -> dict[str, Any]:

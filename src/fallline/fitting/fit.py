@@ -87,6 +87,11 @@ def fit(
                 f"{path.name} will not fit into the memory that is free: it is read in pieces, as with --memory {memory}."
             )
             recipe = replace(recipe, memory=memory)  # and goes into the plan, so that the fit goes on as it was begun
+    if recipe.cache is not None and not recipe.memory:
+        flag = "--cache" if recipe.cache else "--no-cache"
+        raise InputError(
+            f"{flag} is for rows that are read in pieces, and these fit into memory: add --memory, or leave it out."
+        )
     problem = recipe.problem(folder if folder.is_dir() else folder.absolute().parent)
     if (disk := problem.objective.disk) is not None and not disk.kept:
         recipe = replace(recipe, cache=False)  # as above: the order of the rows is another
