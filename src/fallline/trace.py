@@ -109,7 +109,7 @@ class Trace:
             columns["loss"].extend([readings["loss"]] if "loss" in readings else [])
             columns["size"].extend(np.linalg.norm(looks, axis=1).tolist())
             if self.gauges:
-                self._gauge(objective, looks, np.diff(steps, prepend=0), rate)
+                self._gauge(objective, looks, steps.tolist(), rate)
         columns["t"].extend((t + steps).tolist())
         columns["visits"].extend((seen + visits).tolist())
         share = steps / steps[-1] if steps[-1] else np.zeros(many)
@@ -125,13 +125,12 @@ class Trace:
         else:
             self.points.clear()
 
-    def _gauge(self, objective: Any, looks: Array, steps: Array, rate: float) -> None:
+    def _gauge(self, objective: Any, looks: Array, steps: list[int], rate: float) -> None:
         """Read every gauge at every look; one that looks back knows nothing at the start."""
-        for w, between in zip(looks, steps.tolist(), strict=True):
+        for w, before, after in zip(looks, (0, *steps), steps, strict=False):
             recent = self._recent
-            back = (
-                Back(recent[0], recent[-1], recent[-2] if len(recent) > 1 else None, between, rate) if recent else None
-            )
+            earlier = recent[-2] if len(recent) > 1 else None
+            back = Back(recent[0], recent[-1], earlier, after - before, rate) if recent else None
             for name, gauge in self.gauges.items():
                 if not hasattr(gauge, "since"):
                     self.columns[name].append(gauge.read(objective, w))
