@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fallline import GDClassifier, GDRegressor, Linear, Plan, SoftmaxRegression, solve
+from fallline import GDClassifier, GDRegressor, Linear, Plan, SoftmaxRegression, load, solve
 from fallline.cli import main
 from fallline.errors import DivergedError, InputError
 from fallline.executors.certificate import Bound
@@ -24,6 +24,7 @@ from fallline.explain.symptoms import SYMPTOMS, signs
 from fallline.gauges import Validation
 from fallline.losses import LogLoss, SquaredError
 from fallline.penalties import L1, L2, NoPenalty
+from shared import shared
 
 ROWS, COLUMNS = 500, 4
 RNG = np.random.default_rng(0)
@@ -182,6 +183,57 @@ def test_a_sound_run_is_healthy_and_one_that_is_far_off_without_a_cause_is_not_c
     found = explain(on, plan, run.trace, on.start() + 1.0)
     assert found.left > 0.01
     assert HEALTHY not in str(found)
+
+
+NOISY = np.random.default_rng(3).standard_normal((ROWS, 2))
+
+
+@pytest.mark.parametrize(
+    ("more", "those"),
+    [
+        ([NOISY[:, 0], Y - NOISY[:, 0]], {4, 5}),
+        (
+            [NOISY[:, 0], NOISY[:, 1], 2.0 * Y - NOISY.sum(axis=1), Y + 0.5 * NOISY[:, 1]],
+            {5, 7},
+        ),  # found behind a closer one
+        ([NOISY[:, 0], NOISY[:, 1], 2.0 * Y - NOISY.sum(axis=1)], {4, 5, 6}),
+        ([NOISY[:, 0], Y - NOISY[:, 0] + 0.01 * NOISE], None),
+        ([NOISY[:, 0], NOISY[:, 1]], None),
+    ],
+)
+def test_a_few_columns_of_which_a_sum_is_the_target_give_it_away_and_nearly_is_not_exactly(more, those):
+    sign = SYMPTOMS["leak"].detect(case_of(numbers(np.column_stack([X, *more])), Plan()))
+    assert (set(sign.columns) if sign is not None else None) == those
+
+
+def test_what_all_columns_give_is_no_leak_and_a_constant_target_has_none():
+    assert SYMPTOMS["leak"].detect(case_of(numbers(X[:, :3], X[:, :3] @ SLOPES[:3]), Plan())) is None
+    assert SYMPTOMS["leak"].detect(case_of(numbers(y=np.ones(ROWS)), Plan())) is None
+    sides = np.where(np.arange(200) < 100, 1.0, -1.0)
+    both = np.column_stack(
+        [sides + 0.1 * X[:200, 0], sides + 0.1 * X[:200, 1]]
+    )  # two columns that tell all apart: easy, no leak
+    assert SYMPTOMS["leak"].detect(case_of(classes(both, sides), Plan())) is None
+
+
+def test_the_two_kinds_of_riders_of_which_the_day_is_the_sum_are_told_of_first():
+    data = load(shared("counts/bike_day.csv"))
+    run = Plan().run(numbers(data.X, data.y))
+    first = explain(run.objective, run.plan, run.trace, run.w, names=data.columns).findings[0]
+    assert (first.symptom, set(first.columns)) == ("leak", {"casual", "registered"})
+    assert set(first.change.reading["drop"]) == {"casual", "registered"}
+    assert first.tried is None
+
+
+def test_raw_columns_on_which_a_walk_diverged_are_named_instead_of_its_rate():
+    raw = numbers(X * [100.0, 1.0, 1.0, 1.0])
+    found = replace(CONSTANT, rate=0.1, amount=10.0).run(raw).explain()  # which their deviations would bear
+    assert [one.symptom for one in found] == ["unscaled"]
+    assert "The run diverged" in found.findings[0].seen
+    assert found.findings[0].tried.effect.after < 0.05
+    alike = numbers(X * [3.0, 1.0, 1.0, 1.0])
+    found = replace(CONSTANT, rate=3.0, amount=10.0).run(alike).explain()
+    assert [one.symptom for one in found] == ["diverged"]
 
 
 def numbers_explained(plan: Plan) -> Any:

@@ -77,9 +77,10 @@ def solve(
     beside `tol`, read between steps. gauges: extra columns of the trace.
 
     The trace has the estimate at every look, absolute, in the column `excess`; `run.reason` says how the walk ended, and
-    `run.trace.about["solver"]` which way was taken. For least squares on nearly dependent columns `about` has their `condition`
-    and how many `digits` of the coefficients the data allow. With `certify`, `about["bound"]` is a proven bound of the excess,
-    absolute, and `about["proof"]` says by what; executors/certificate.py has the proofs and their costs. The table is not
+    `run.trace.about["solver"]` which way was taken; "separable" is in `about` where there is no optimum. For least squares on
+    nearly dependent columns `about` has their `condition` and how many `digits` of the coefficients the data allow. With
+    `certify`, `about["bound"]` is a proven bound of the excess, absolute, and `about["proof"]` says by what;
+    executors/certificate.py has the proofs and their costs. The table is not
     copied, but for losses with corners on fewer rows than columns (executors/interior.py). Raises InputError for an objective
     that is not a model of rows.
     """
@@ -89,10 +90,11 @@ def solve(
     refuse_seed(seed)
     solver = solver_for(objective, seed, tol)
     with one_blas_thread():
-        run = walked(
-            objective, solver, AnyOf((*stop_of(objective, tol), *(() if budget is None else (budget,)))), start, gauges
-        )
+        stops = stop_of(objective, tol)
+        run = walked(objective, solver, AnyOf((*stops, *(() if budget is None else (budget,)))), start, gauges)
         run.trace.about["solver"] = solver.text or solver.advance.way(run.state)
+        if any(isinstance(rule, Separable) and rule.reason(run.trace) for rule in stops):
+            run.trace.about["separable"] = True
         if type(objective.loss) is SquaredError and isinstance(solver.advance, Sketched):
             run.trace.about.update(conditioning(objective, Memory(*run.state.memory).root))
         if certify:

@@ -212,11 +212,11 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
             if run.trace.path.size > KEPT:
                 run.trace.points.clear()
         self.trace_: Trace | list[Trace] = runs[0].trace if len(runs) == 1 else [run.trace for run in runs]
-        reasons = dict.fromkeys(run.reason for run in runs)
-        self.reason_ = "; ".join(reasons)
+        self.reason_ = "; ".join(dict.fromkeys(run.reason for run in runs))
         self.n_iter_ = max(1, max(int(np.ceil(run.trace["epochs"][-1])) for run in runs))
-        for reason in reasons:
-            if self.tol is not None and (reason.startswith("made its") or "no optimum" in reason):
+        far = [run.reason for run in runs if run.reason.startswith("made its") or "separable" in run.trace.about]
+        for reason in dict.fromkeys(far):
+            if self.tol is not None:
                 warnings.warn(
                     f"{type(self).__name__} {reason}, and did not come as close as tol={self.tol:g} asks: raise max_epochs, set "
                     "tol=None if that is meant, or leave step at its default.",

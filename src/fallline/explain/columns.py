@@ -1,14 +1,14 @@
-"""What columns do to a walk: different scales, near copies, flat directions, an answer in disguise, digits that are not there."""
+"""What columns do to a walk: different scales, near copies, flat directions, digits that are not there."""
 
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from fallline.explain.case import DONE, Case
-from fallline.explain.changed import standardised, without
+from fallline.explain.changed import standardised
 from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried, number, percent
 from fallline.explain.probe import SHARE, budget_of
+from fallline.explain.stability import over
 from fallline.plan import Plan
 
 Array = np.ndarray[Any, Any]
@@ -19,12 +19,6 @@ COPIES = 1e-3  # of the correlations' smallest eigenvalue: columns that give eac
 HELD = 0.5  # of the excess that is left: so much of it must lie where the columns are blamed
 FLAT = 100.0  # times flatter than the steepest direction: what plain steps hardly move along
 NAMED = 0.25  # of the largest part in a direction: columns that are named
-TELLS, NEXT = 0.97, 0.9  # correlation with the target of a column that gives it away, and what the next may have
-PARTS, ENOUGH = (
-    0.995,
-    40,
-)  # area under the curve of such a column of classes, and rows of each below which chance gets there
-CLEARER = 4.0  # times fewer pairs put wrong than by the next column
 DIGITS = 1e4  # times the deviation: a level that leaves a float32 column less than three digits
 
 
@@ -43,9 +37,10 @@ def unscaled(case: Case) -> Sign | None:
     gain = float(np.log(max(own, 1e-12) / max(left, 1e-12))) if np.isfinite(left) else 0.0
     if gain < GAIN:
         return None
+    lost = f" The run diverged: its rate is {case.rate:.3g}{over(case)}." if case.lost else ""
     seen = (
         f"{case.name(large)} varies {number(ratio)} times as much as {case.name(small)}; at its best rate this plan "
-        f"leaves {percent(own)} of the excess at the start, on columns of one scale {percent(left)}."
+        f"leaves {percent(own)} of the excess at the start, on columns of one scale {percent(left)}.{lost}"
     )
     change = Change(
         f"bring the columns to mean 0 and deviation 1 (standardise), at rate {plan.rate:g}.",
@@ -125,46 +120,6 @@ def _curved(case: Case, seen: str, columns: tuple[int, ...]) -> Sign:
         )
 
     return Sign(seen, change, None, 0.0, columns, proof=proof)
-
-
-def leak(case: Case) -> Sign | None:
-    """One column all but gives the target away."""
-    if not case.plain_rows or case.objective.model.d < 2:
-        return None
-    X, y, live = case.sample.X, case.sample.y, case.spread > 0.0
-    if case.classes:
-        rare = min(int((y > 0).sum()), int((y < 0).sum()))
-        if rare < ENOUGH:
-            return None
-        told = np.where(live, _areas(X, y), 0.5)
-        how, high, low = "tells the classes apart in {} of pairs", PARTS, 1.0 - CLEARER * (1.0 - told.max())
-    else:
-        centred = y - y.mean()
-        scale = np.maximum(case.spread * max(float(y.std()), 1e-300) * len(y), 1e-300)
-        told = np.where(live, np.abs((X - X.mean(axis=0)).T @ centred) / scale, 0.0)
-        how, high, low = "goes with the target at correlation {}", TELLS, NEXT
-    order = np.argsort(-told)
-    best, second = told[order[0]], told[order[1]]
-    if best < high or second > low:
-        return None
-    j = int(order[0])
-    shown = percent(best) if case.classes else number(best)
-    seen = (
-        f"{case.name(j)} {how.format(shown)}; the next column, {case.name(int(order[1]))}, at "
-        f"{percent(second) if case.classes else number(second)}."
-    )
-    name = case.names[j] if j < len(case.names) else j
-    text = f"if {case.name(j)} is not known when the model is used, leave it out. The loss will be higher, and true."
-    change = Change(text, case.plan, reading={"drop": (name,)}, remake=without((j,)), asks=True)
-    return Sign(seen, change, columns=(j,))
-
-
-def _areas(X: Array, y: Array) -> Array:
-    """Of each column: the share of pairs of both classes that it puts in one order, or in the other; ties count half."""
-    ranks = rankdata(X, axis=0)
-    many, few = int((y > 0).sum()), int((y < 0).sum())
-    area = (ranks[y > 0].sum(axis=0) - many * (many + 1) / 2.0) / (many * few)
-    return np.maximum(area, 1.0 - area)
 
 
 def digits(case: Case) -> Sign | None:

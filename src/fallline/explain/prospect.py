@@ -47,7 +47,7 @@ class Prospect:
     @cached_property
     def separable(self) -> bool:
         """Whether the classes can be told apart and nothing is penalised: the solver says so."""
-        return self.ground is None and "no optimum" in self._solved.reason
+        return self.ground is None and "separable" in self._solved.trace.about
 
     @cached_property
     def _solved(self) -> Any:

@@ -32,7 +32,7 @@ def diverged(case: Case) -> Sign | None:
     loss, t = case.trace["loss"], case.trace["t"]
     sound = loss[np.isfinite(loss)]
     worst = int(np.flatnonzero(~np.isfinite(loss))[0]) if len(sound) < len(loss) else int(loss.argmax())
-    seen = f"the loss went from {loss[0]:.4g} to {loss[worst]:.4g} by update {t[worst]:,}{_over(case)}."
+    seen = f"the loss went from {loss[0]:.4g} to {loss[worst]:.4g} by update {t[worst]:,}{over(case)}."
     change, left = slower(case)
     surely = 0.0 if case.relative < SLACK else FIRST
     return Sign(seen, change, case.expected(left), case.gain(left) + surely, updates=(0, int(t[worst])))
@@ -46,7 +46,7 @@ def above(case: Case) -> Sign | None:
     known = np.isfinite(case.relative)  # if not, it is a smaller rate's coming much closer that tells
     if not known and case.gain(left) < CLEARLY:
         return None
-    seen = f"the rate is {case.rate:.3g}{_over(case)}, and {percent(case.left)} of the excess at the start is left."
+    seen = f"the rate is {case.rate:.3g}{over(case)}, and {percent(case.left)} of the excess at the start is left."
     return Sign(seen, change, case.expected(left), case.gain(left) + (FIRST if known else 0.0))
 
 
@@ -61,7 +61,7 @@ def edge(case: Case) -> Sign | None:
         return None
     turn = hops(case)
     turns = f"; successive updates point {turn:.0f}° apart" if np.isfinite(turn) else ""
-    seen = f"the rate is {case.rate:.3g}{_over(case)}{turns}."
+    seen = f"the rate is {case.rate:.3g}{over(case)}{turns}."
     return Sign(seen, change, case.expected(left), case.gain(left) + FIRST)
 
 
@@ -128,7 +128,7 @@ def hops(case: Case) -> float:
     return float(np.degrees(np.arccos(np.clip(np.median(products), -1.0, 1.0))))
 
 
-def _over(case: Case) -> str:
+def over(case: Case) -> str:
     """The rate beside the largest."""
     if not np.isfinite(case.relative):
         return ""

@@ -8,7 +8,7 @@ most of them.
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from fallline.explain import columns, fitted, pace, stability, targets
+from fallline.explain import columns, fitted, leakage, pace, stability, targets
 from fallline.explain.case import Case
 from fallline.explain.finding import Finding, Sign
 
@@ -31,6 +31,7 @@ class Symptom(NamedTuple):
 
 
 FITS = frozenset({"overfitting", "outliers", "counts", "amounts", "two_values", "bounded"})
+TOO_LARGE = frozenset({"diverged", "above", "edge"})  # for the columns as they are
 SLOW = (SCALE, PACE)  # kinds of which one each speaks
 REST = -50.0  # nats: what is said where no cause of its own is found
 
@@ -51,8 +52,8 @@ SYMPTOMS = {
         "sampling", quiets=frozenset({PACE}),
     ),
     "leak": Symptom(
-        columns.leak, "A column gives the target away",
-        "A column that is made from the target makes the fit look perfect and the model useless.",
+        leakage.leak, "Columns give the target away",
+        "What is made from the target, or the target from it, makes the fit look perfect and the model useless.",
         "leakage", quiets=FITS,
     ),
     "removed_all": Symptom(
@@ -110,6 +111,11 @@ SYMPTOMS = {
         "What one column adds beside the other varies little, so along their difference the loss is flat.",
         "ill-conditioning", quiets=frozenset({PACE}),
     ),
+    "unscaled": Symptom(
+        columns.unscaled, "The columns are of different scales",
+        "The largest column sets the largest rate, and the smallest needs far more steps of it.",
+        "scaling", SCALE, 1.5, frozenset({"stopped_early", "conditioned", *TOO_LARGE}),
+    ),
     "diverged": Symptom(
         stability.diverged, "The run diverged",
         "A step beyond 2/L lands further up the other side than it began, and the next is longer still.",
@@ -124,11 +130,6 @@ SYMPTOMS = {
         stability.edge, "The rate is at the edge of stability",
         "Each step along the steepest direction lands almost as far off on the other side.",
         "rate-too-large", PACE,
-    ),
-    "unscaled": Symptom(
-        columns.unscaled, "The columns are of different scales",
-        "The largest column sets the largest rate, and the smallest needs far more steps of it.",
-        "scaling", SCALE, 1.5, frozenset({"stopped_early", "conditioned"}),
     ),
     "momentum": Symptom(
         stability.momentum, "Momentum is too high",

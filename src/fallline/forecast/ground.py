@@ -93,7 +93,7 @@ def ground_of(objective: Any, affordable: int = AFFORDABLE) -> Ground:
     """
     refuse(objective)
     run = solve(objective, CLOSE)
-    if "no optimum" in run.reason:
+    if "separable" in run.trace.about:
         raise InputError(
             "There is no optimum to forecast towards: without a penalty separable classes let the weights grow without bound. "
             "Add an L2 penalty."
