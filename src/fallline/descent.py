@@ -149,7 +149,7 @@ def _begin(
             )
         return start.state, start.trace.copy(gauges)
     origin = objective.start()
-    w = np.array(origin if start is None else start, dtype=float)
+    w = np.array(origin if start is None else start, dtype=np.result_type(origin, np.float32))
     if w.shape != np.shape(origin):
         raise InputError(f"start has shape {w.shape} where the objective has {len(origin)} parameters.")
     memory = advance.start(objective, w) if hasattr(advance, "start") else step.start(w)

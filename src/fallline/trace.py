@@ -9,7 +9,8 @@
 | rate | the schedule's rate at the last step | |
 | move, size | length of what the segment changed, and of the point | |
 
-Gauges add columns, and so does an executor that has `readings` to offer. `path` keeps the points themselves.
+Gauges add columns, and so does an executor that has `readings` to offer. `path` keeps the points themselves. What an
+executor knows of every single step stands in `steps`: arrays with an entry a step, NaN where it did not measure.
 """
 
 import io
@@ -30,12 +31,13 @@ from fallline.files import write_whole
 from fallline.gauges import Back
 
 Array = np.ndarray[Any, Any]
-Readings = Mapping[str, float]
+Readings = Mapping[str, "float | Array"]
 
 COLUMNS = ("t", "visits", "seconds", "loss", "rate", "move", "size")
 PATH_LIMIT = 4_000_000  # numbers; a path beyond 32 MB is not kept
 RUNAWAY = 1e100  # a loss this far up is lost even before it overflows
 FORMAT = 1
+STEP = "steps/"  # in the file, before the name of what is known of single steps
 
 
 class Trace:
@@ -46,6 +48,7 @@ class Trace:
         self.gauges = {gauge.name(): gauge for gauge in gauges}
         self.columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, *self.gauges)}
         self.points: list[Array] = []
+        self.steps: dict[str, Array] = {}
         self.about: dict[str, Any] = {}
         self._walked = 0.0
         self._recent: list[Array] = []
@@ -89,8 +92,10 @@ class Trace:
         """Note the points `looks` (k, size), seen `steps` and `visits` after the last note; the last ends the segment.
 
         readings: what the executor knows at the last of them, as columns. A loss that it knows is not computed again, and
-        visits that it counted itself stand for those of the segment, shared evenly between its looks.
+        visits that it counted itself stand for those of the segment, shared evenly between its looks. An array of it has an
+        entry a step and goes into `steps`; the loss of a look is then the mean over the steps since the one before.
         """
+        readings = self._stepped(readings, steps)
         with np.errstate(over="ignore", invalid="ignore"):
             move = float(np.linalg.norm(looks[-1] - before))
         if "visits" in readings:
@@ -104,9 +109,10 @@ class Trace:
         t, seen, seconds = (self.last(name) if len(self) else 0 for name in ("t", "visits", "seconds"))
         columns = self.columns
         with np.errstate(over="ignore", invalid="ignore"):  # `broken` names a walk that runs away
-            unknown = looks[:-1] if "loss" in readings else looks
+            known = np.atleast_1d(readings.get("loss", ()))
+            unknown = looks[: many - len(known)]
             columns["loss"].extend(objective.values(unknown).tolist() if len(unknown) else [])
-            columns["loss"].extend([readings["loss"]] if "loss" in readings else [])
+            columns["loss"].extend(known.tolist())
             columns["size"].extend(np.linalg.norm(looks, axis=1).tolist())
             if self.gauges:
                 self._gauge(objective, looks, steps.tolist(), rate)
@@ -124,6 +130,24 @@ class Trace:
             self.points.extend(looks)
         else:
             self.points.clear()
+
+    def _stepped(self, readings: Readings, steps: Array) -> Readings:
+        """Put what is known of every step into `steps`. Returns the rest, with the mean loss of each look's steps."""
+        single = {name: np.asarray(value) for name, value in readings.items() if np.ndim(value)}
+        if not single:
+            return readings
+        count, t = int(steps[-1]), int(self.last("t"))
+        before = len(self.steps.get("t", ()))
+        for name, values in {"t": np.arange(t + 1, t + count + 1), **single}.items():
+            earlier = self.steps.get(name, np.full(before, math.nan))
+            self.steps[name] = np.concatenate([earlier, values])
+        for name in self.steps.keys() - {"t", *single}:
+            self.steps[name] = np.concatenate([self.steps[name], np.full(count, math.nan)])
+        rest = {name: value for name, value in readings.items() if name not in single}
+        if "loss" in single:
+            starts = np.append(0, steps[:-1])
+            rest["loss"] = np.add.reduceat(single["loss"], starts) / (steps - starts)
+        return rest
 
     def _gauge(self, objective: Any, looks: Array, steps: list[int], rate: float) -> None:
         """Read every gauge at every look; one that looks back knows nothing at the start."""
@@ -153,7 +177,7 @@ class Trace:
         unread = [math.nan] * len(self)
         for name in {**self.columns, **other.columns}:
             other.columns[name] = list(self.columns.get(name, unread))
-        other.points, other.about = list(self.points), dict(self.about)
+        other.points, other.steps, other.about = list(self.points), dict(self.steps), dict(self.about)
         other._recent = self._recent or [
             *self.points[:1],
             *self.points[1:][-2:],
@@ -165,13 +189,19 @@ class Trace:
         part = self.copy()
         part.columns = {name: column[first:last] for name, column in self.columns.items()}
         part.points = self.points[first:last]
+        if self.steps and len(part):
+            held = (self.steps["t"] <= part.last("t")) & (self.steps["t"] > (part.columns["t"][0] if first else 0))
+            part.steps = {name: values[held] for name, values in self.steps.items()}
         return part
 
     def save(self, path: Path | str) -> Path:
-        """Write the trace to a NumPy .npz file: a column an array, `path` for the points, `about` as JSON text."""
+        """Write the trace to a NumPy .npz file: a column an array, `path` for the points, `steps/NAME` for what is known of
+        single steps, `about` as JSON text.
+        """
         about = json.dumps({"format": FORMAT, "n": self.n, **self.about}, sort_keys=True)
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {name: self[name] for name in self.columns}
+        arrays |= {STEP + name: values for name, values in self.steps.items()}
         np.savez_compressed(buffer, about=np.array(about), path=self.path, **arrays)
         return write_whole(path, buffer.getvalue())
 
@@ -184,15 +214,16 @@ class Trace:
             about, points = json.loads(str(arrays.pop("about"))), arrays.pop("path")
             if about.pop("format") != FORMAT:
                 raise ValueError("its format is another version's")
+            steps = {name.removeprefix(STEP): arrays.pop(name) for name in list(arrays) if name.startswith(STEP)}
             lengths = {len(arrays[name]) for name in (*COLUMNS, *arrays)}
-            if len(lengths) != 1 or len(points) not in (0, *lengths):
+            if len(lengths) != 1 or len(points) not in (0, *lengths) or len({*map(len, steps.values())}) > 1:
                 raise ValueError("its columns differ in length")
             trace = cls(int(about.pop("n")))
         except FileNotFoundError:
             raise InputError(f"There is no trace file {path}.") from None
         except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
             raise InputError(f"{path} is not a trace that fallline wrote ({error}).") from error
-        trace.points = list(points)
+        trace.points, trace.steps = list(points), steps
         trace.columns = {name: column.tolist() for name, column in arrays.items()}
         trace.about = about
         return trace

@@ -21,9 +21,10 @@ def checkpoint_of(run: Run, mark: str) -> bytes:
     arrays = {"w": state.w, "mean": state.mean, "path": trace.path}
     arrays |= {f"memory.{k}": np.asarray(part) for k, part in enumerate(state.memory)}
     arrays |= {f"trace.{name}": trace[name] for name in trace.columns}
+    arrays |= {f"steps.{name}": values for name, values in trace.steps.items()}
     facts = {
         "t": int(state.t), "segments": int(state.segments), "memory": len(state.memory), "n": trace.n,
-        "columns": list(trace.columns), "about": trace.about, "mark": mark,
+        "columns": list(trace.columns), "steps": list(trace.steps), "about": trace.about, "mark": mark,
     }  # fmt: skip
     return packed(KIND, arrays, facts)
 
@@ -41,6 +42,7 @@ def run_from(content: bytes, name: str, mark: str) -> Run:
         state = State(arrays["w"], memory, arrays["mean"], int(facts["t"]), int(facts["segments"]))
         trace = Trace(int(facts["n"]))
         trace.columns = {column: arrays[f"trace.{column}"].tolist() for column in facts["columns"]}
+        trace.steps = {name: arrays[f"steps.{name}"] for name in facts.get("steps", ())}
         trace.points, trace.about = list(arrays["path"]), dict(facts["about"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name} cannot be gone on from ({error}): begin anew with --overwrite.") from None
