@@ -18,6 +18,7 @@ _HOMES = {
     "InputError": "errors",
     "Linear": "objectives",
     "Model": "model",
+    "Net": "torch",
     "Plan": "plan",
     "Run": "descent",
     "SGDClassifier": "estimators",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from fallline.plan import Plan
     from fallline.rows import CSR, Dense
     from fallline.solver import quick, solve
+    from fallline.torch import Net
     from fallline.trace import Trace
 
 

@@ -20,6 +20,7 @@ from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled
 from fallline.schedules import SCHEDULES, Warmup
 from fallline.solver import solve, solver_for
 from fallline.steps import STEPS, ClipNorm, ClipValue, Plain
+from fallline.steps.named import Optimizer, is_class
 from fallline.stops import AnyOf, Diverged, Epochs, Seconds, Updates, Visits
 
 AUTO = "auto"  # the step of a plan that names none: the automatic solver
@@ -66,7 +67,7 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse what cannot be run, and fill in what is usual; the parts are read when it runs."""
         known(self.budget, BUDGETS, "budget")
-        if isinstance(self.step, str):
+        if isinstance(self.step, str) and not is_class(self.step):
             known(self._way, (AUTO, *WAYS), "step")
         for name, value in (self._solvers() if self.automatic else self._usual()).items():
             if getattr(self, name) is None:
@@ -171,6 +172,8 @@ class Plan:
         if objective.disk is not None and not objective.disk.kept:
             self.refuse_decoded()
         limits = (*stops, *filter(None, (self._limit(),)))
+        if self.automatic and hasattr(objective, "usual"):
+            return objective.usual(self).run(objective, looks, gauges, stops, start)
         if self.automatic:
             settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges, "start": start}
             return solve(objective, float(self.tol or 0.0), budget=AnyOf(limits), **settings)._replace(plan=self)
@@ -197,9 +200,12 @@ class Plan:
         return run._replace(plan=self)
 
     def _order(self, objective: Any, size: int) -> Any:
-        """The order of the rows: in windows where they are more than memory holds."""
+        """The order of the rows: in windows where they are more than memory holds, and the data's own where they bring one."""
+        if hasattr(objective, "sampler") and (own := objective.sampler(size, self.seed)) is not None:
+            return own
+        block = 1 if hasattr(objective, "sampler") else run_of(objective)
         if objective.disk is None:
-            return part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=run_of(objective))
+            return part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=block)
         if self.sampler != "shuffled":
             raise InputError(
                 f'Rows that are read in pieces come shuffled, and the sampler is "{self.sampler}": leave --sampler out, or '
@@ -214,7 +220,17 @@ class Plan:
 
     def stepper(self, objective: Any) -> tuple[Any, Any, float]:
         """The step rule, who walks, and the rate."""
-        made: Any = part(WAYS, self.step, "step", seed=self.seed)
+        made: Any = Optimizer.read(self.step) if is_class(self.step) else part(WAYS, self.step, "step", seed=self.seed)
+        if hasattr(objective, "walker"):  # it brings its own, a network
+            if self._way in METHODS:
+                raise InputError(
+                    f"{self._way} walks linear models: for a network name a step rule, or a class of torch.optim."
+                )
+            return self._clipped(made), objective.walker(self.seed), float(self.rate or RATE)
+        if isinstance(made, Optimizer):
+            raise InputError(
+                f"{made.name} is a class of torch.optim, for networks: there are {', '.join((AUTO, *WAYS))}."
+            )
         if self._way in METHODS:
             return self._clipped(Plain()), made, made.rate(objective) if self.rate is None else self.rate
         return self._clipped(made), compiled, float(self.rate or RATE)

@@ -1,0 +1,15 @@
+"""Networks: any torch module as an objective, walked by torch's own optimizers. The only home of torch.
+
+Read net.py first, then engine.py.
+"""
+
+from fallline.errors import InputError
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as missing:
+    raise InputError("Networks need PyTorch, which is not installed: pip install fallline[torch].") from missing
+
+from fallline.torch.net import Net
+
+__all__ = ["Net"]

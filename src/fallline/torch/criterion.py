@@ -1,0 +1,86 @@
+"""Losses of networks: torch's, by name, as a module or as any function of (outputs, targets)."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn import functional
+
+from fallline.errors import InputError
+
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "cross_entropy": functional.cross_entropy,
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+    "huber": functional.huber_loss,
+    "smooth_l1": functional.smooth_l1_loss,
+    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
+    "nll": functional.nll_loss,
+    "poisson": functional.poisson_nll_loss,
+}
+"""torch's functions; `binary_cross_entropy` takes logits, as all that follow a linear layer should."""
+CLASSED = ("cross_entropy", "nll")  # targets are numbers of classes
+
+
+class Criterion(NamedTuple):
+    """The mean loss of a batch, (outputs, targets, weights) → scalar tensor."""
+
+    name: str
+    function: Callable[..., torch.Tensor]
+
+    def classed(self, targets: torch.Tensor) -> bool:
+        """Whether the targets are numbers of classes."""
+        return self.name in CLASSED and not targets.is_floating_point()
+
+    def __call__(self, outputs: Any, targets: Any, weights: Any = None) -> torch.Tensor:
+        if weights is None:
+            return self.function(outputs, targets)
+        losses = self.function(outputs, targets, reduction="none")
+        return (losses.reshape(len(weights), -1).mean(1) * weights).mean()
+
+
+def criterion_of(loss: Any) -> Criterion:
+    """The loss that a name, a module or a function stands for. Raises InputError for an unknown name."""
+    if isinstance(loss, str):
+        name = {"mse_loss": "mse", "bce": "binary_cross_entropy"}.get(loss, loss)
+        if name not in LOSSES:
+            raise InputError(f'There is no loss "{loss}" for networks: there are {", ".join(LOSSES)}, any module of torch.nn, '
+                             "and any function of (outputs, targets).")  # fmt: skip
+        return Criterion(name, LOSSES[name])
+    if not callable(loss):
+        raise InputError(f"The loss is {loss!r}: give a name, a module, or a function of (outputs, targets).")
+    named = {"CrossEntropyLoss": "cross_entropy", "MSELoss": "mse", "NLLLoss": "nll"}
+    return Criterion(named.get(type(loss).__name__, getattr(loss, "__name__", type(loss).__name__)), loss)
+
+
+def refuse(criterion: Criterion, outputs: Any, targets: Any) -> None:
+    """Raise InputError where outputs and targets do not suit the loss; `targets` are all of them, or one batch."""
+    if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
+        return
+    shapes = f"the module gives {tuple(outputs.shape)} and the targets are {tuple(targets.shape)}"
+    if criterion.name in CLASSED:
+        if targets.is_floating_point() and targets.shape != outputs.shape:
+            raise InputError(f"{criterion.name} takes the numbers of classes, and the targets are {targets.dtype}: use "
+                             "targets.long(), or the loss mse for amounts.")  # fmt: skip
+        if not targets.is_floating_point():
+            if outputs.ndim < 2 or outputs.shape[:1] + outputs.shape[2:] != targets.shape:
+                raise InputError(f"Shapes do not meet: {shapes} in a batch, where {criterion.name} takes (rows, classes) and "
+                                 "(rows,).")  # fmt: skip
+            refuse_labels(targets, outputs.shape[1])
+    elif criterion.name in LOSSES:
+        if not targets.is_floating_point():
+            raise InputError(f"{criterion.name} takes amounts, and the targets are {targets.dtype}: use cross_entropy for "
+                             "classes, or targets.float() for amounts.")  # fmt: skip
+        if outputs.shape != targets.shape:
+            raise InputError(f"Shapes do not meet: {shapes} in a batch, and {criterion.name} would pair every output with "
+                             "every target: give both the same shape, by targets[:, None] or outputs.squeeze(1).")  # fmt: skip
+
+
+def refuse_labels(targets: torch.Tensor, classes: int) -> None:
+    """Raise InputError for labels that are no class's number, with the first row that has one."""
+    wrong = ((targets < 0) | (targets >= classes)) & (targets != -100)  # -100: torch's "leave it out"
+    if bool(wrong.any()):
+        row = int(wrong.reshape(len(targets), -1).any(1).nonzero()[0])
+        value = int(targets[wrong].reshape(-1)[0])
+        raise InputError(f"The target of row {row} (counted from 0) is {value}, and the module has {classes} outputs: labels "
+                         f"go from 0 to {classes - 1}.")  # fmt: skip

@@ -1,0 +1,164 @@
+"""The engine: one segment of a network's walk by torch's autograd and optimizers, with what was seen of every step.
+
+It is a function of the state, as every executor is: what an optimizer and running statistics hold goes into the state's
+memory, chance comes from (seed, segment), so 10 epochs and 10 more are the same bits as 20, on a CPU.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from fallline.averages import Last
+from fallline.descent import State, looked_at
+from fallline.errors import InputError
+from fallline.torch.batches import seed_of
+from fallline.torch.optimizers import walked_by
+from fallline.torch.packing import packed, unpacked
+
+Array = np.ndarray[Any, Any]
+
+FIRST = 20  # steps of a walk that are measured every one: what goes wrong at the start is seen there
+OFTEN = 25  # then one of so many is measured: norms cost a tenth of a small network's step, and so 0.4 % of a walk
+LOSS, SLOPE = "loss", "gradient_norm"
+PER_LAYER = ("gradient/", "update/")  # ‖g‖ of a tensor; ‖Δw‖/‖w‖ of it
+
+
+class Autograd(NamedTuple):
+    """Walks a Net (see net.py). layers: names of its tensors, for the trace's columns; seed: of dropout and loaders.
+
+    Its memory is two arrays: what optimizer and module remember, as bytes; and what was seen of the last segment's steps,
+    (steps, 2 + 2·layers): the batch's loss before the step, the gradient's norm, then of every tensor the gradient's norm and
+    ‖Δw‖/‖w‖. Norms are NaN where they were not measured.
+    """
+
+    layers: tuple[str, ...] = ()
+    seed: int = 0
+
+    def start(self, net: Any, w: Array) -> tuple[Array, ...]:
+        """The module's running statistics, no optimizer's memory yet, and the loss at w of some rows instead of a step."""
+        held = {"optimizer": None, "name": "", "buffers": net.buffers()}
+        seen = np.full((1, 2 + 2 * len(self.layers)), np.nan, dtype=np.float32)
+        seen[0, 0] = net.glance(w)
+        return packed(held), seen
+
+    def readings(self, state: State) -> dict[str, Any]:
+        """What was seen of the last segment's steps, as columns (steps,); at the start, the loss alone."""
+        seen = state.memory[1]
+        if not state.t:
+            return {LOSS: float(seen[0, 0])}
+        names = [LOSS, SLOPE, *(f"{kind}{name}" for kind in PER_LAYER for name in self.layers)]
+        return dict(zip(names, seen.T.astype(float), strict=True))
+
+    def __call__(
+        self, net: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
+    ) -> tuple[State, Array]:
+        """Walk one segment."""
+        held, flat = unpacked(state.memory[0]), net.flat
+        flat.load(torch.from_numpy(state.w))
+        for name, buffer in net.module.named_buffers():
+            buffer.copy_(held["buffers"][name])
+        clip, walker = walked_by(step, flat)
+        if held["optimizer"] is not None:
+            if held["name"] != walker.name:
+                raise InputError(
+                    f"The run to go on with was walked by {held['name']}, whose memory {walker.name} cannot use: begin anew."
+                )
+            walker.restore(held["optimizer"])
+        walker.answering(False)
+        seen = torch.full((segment.length, 2 + 2 * len(self.layers)), float("nan"))
+        looks: list[Array] = []
+        mean, ends = torch.from_numpy(state.mean.copy()), looked_at(segment.length, every).tolist()
+        averaged = not isinstance(average, Last)
+        paces = [float(schedule.at(t)) for t in range(state.t + 1, state.t + 1 + segment.length)]
+        with seeded(seed_of(self.seed, state.segments), net.device), training(net.module):
+            for k, rows in enumerate(segment.steps()):
+                t = state.t + k + 1
+                inputs, targets, weights = net.data.batch(rows)
+                flat.clear()
+                seen[k, 0] = _backward(net, inputs, targets, weights)
+                measured = t <= FIRST or t % OFTEN == 0
+                before = flat.read().clone() if measured else None
+                if measured:
+                    _slopes(flat, seen[k], len(self.layers))
+                clip(flat)
+                walker.step(paces[k], t, lambda: _again(net, flat, inputs, targets, weights))  # noqa: B023 - used at once
+                if before is not None:
+                    _updates(flat, before, seen[k], len(self.layers))
+                if averaged:
+                    mean.lerp_(flat.read(), average.weight(t))
+                if k + 1 == ends[len(looks)]:
+                    looks.append(mean.numpy().copy() if averaged else _answer(walker, flat))
+        w = flat.read().numpy().copy()
+        buffers = dict(net.module.named_buffers())
+        memory = packed({"optimizer": walker.memory(), "name": walker.name, "buffers": buffers})
+        return State(w, (memory, seen.numpy()), looks[-1], state.t + segment.length, state.segments + 1), np.array(
+            looks
+        )
+
+
+def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
+    """Add the batch's gradient to what there is, in the parts that were asked for. Returns its loss."""
+    if net.accumulate == 1:
+        with net.computing():
+            loss = net.loss(inputs, targets, weights)
+        loss.backward()
+        return loss.detach()
+    total: Any = 0.0
+    count = -(-len(targets) // net.accumulate)
+    for first in range(0, len(targets), count):
+        part = slice(first, first + count)
+        share = len(targets[part]) / len(targets)
+        with net.computing():
+            loss = net.loss(inputs[part], targets[part], None if weights is None else weights[part]) * share
+        loss.backward()
+        total = total + loss.detach()
+    return total
+
+
+def _again(net: Any, flat: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
+    """The same batch's loss and gradient, for an optimizer that looks again within its step."""
+    flat.clear()
+    with torch.enable_grad():
+        return _backward(net, inputs, targets, weights)
+
+
+def _slopes(flat: Any, seen: torch.Tensor, layers: int) -> None:
+    norms = torch.stack([slope.norm() for slope in flat.slopes()])
+    seen[2 : 2 + layers] = norms
+    seen[1] = norms.norm()
+
+
+def _updates(flat: Any, before: torch.Tensor, seen: torch.Tensor, layers: int) -> None:
+    moved = flat.pieces(flat.read() - before)
+    sizes = torch.stack([piece.norm() for piece in flat.pieces(before)])
+    seen[2 + layers :] = torch.stack([piece.norm() for piece in moved]) / sizes.clamp_min(1e-12)
+
+
+def _answer(walker: Any, flat: Any) -> Array:
+    walker.answering(True)
+    w: Array = flat.read().numpy().copy()
+    walker.answering(False)
+    return w
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """torch's generators from a seed, and then as they were: a walk takes nothing from the user's chance, nor gives any."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def training(module: torch.nn.Module) -> Iterator[None]:
+    """The module in training mode, and then as it was."""
+    before = [(part, part.training) for part in module.modules()]
+    module.train()
+    try:
+        yield
+    finally:
+        for part, was in before:
+            part.training = was

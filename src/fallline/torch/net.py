@@ -1,0 +1,253 @@
+"""A network as an objective: the mean loss of a module over rows, as a function of its parameters in one vector."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from fallline.errors import InputError
+from fallline.penalties import NoPenalty
+from fallline.torch.batches import Loaded, Made, Picked, Tensors
+from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_labels
+from fallline.torch.engine import Autograd
+from fallline.torch.flat import flat_of
+from fallline.torch.packing import unpacked
+
+Array = np.ndarray[Any, Any]
+
+GLANCE = 2048  # rows that the loss at the start is told from: all of them would cost a third of an epoch
+BLOCK = 512  # rows evaluated at once: their activations stay in the cache
+USUAL = "NAdam:weight_decay=0.01,decoupled_weight_decay=true,scale=fan_in"
+USUAL_RATE, WARM = 8e-3, 0.05  # the highest rate; the share of steps until it is reached
+PASSES, BASIS = 30, 10_000  # passes over so many rows
+TYPES = {"bfloat16": torch.bfloat16}
+
+
+class Net:
+    """mean loss(module(x), y) over rows, as a function of the module's trainable parameters, w (size,).
+
+    module: any torch module; it is copied, and stays as it is (`net.fitted(run)` is the trained one). data: (inputs, targets)
+    or (inputs, targets, weights) as tensors or arrays; a DataLoader; or a function (module, seed) → iterator of batches, for
+    data that depend on the module. loss: see criterion.py; left out, cross_entropy for whole-number targets, else mse.
+    validation: (inputs, targets) of rows that no step sees. device: where to compute; None: where the module is. precision:
+    "bfloat16" computes layers in it and keeps float32 weights. accumulate: parts in which a batch is computed, where the
+    whole does not fit into memory. batches: of a pass, where the data do not say.
+
+    Raises InputError where these do not suit each other.
+    """
+
+    penalty = NoPenalty()  # weight decay is the optimizer's
+    disk = None
+
+    def __init__(
+        self, module: nn.Module, data: Any, loss: Any = None, *, validation: Any = None, device: Any = None,
+        precision: str | None = None, accumulate: int = 1, batches: int | None = None,
+    ) -> None:  # fmt: skip
+        if precision not in (None, *TYPES):
+            raise InputError(f'precision is "{precision}": leave it out, or give "bfloat16".')
+        self.module, self.device = placed(module, device)
+        self.flat = flat_of(self.module)
+        self.precision, self.accumulate = precision, int(accumulate)
+        self._start = self.flat.read().numpy().copy()
+        self._buffers = {name: held.clone() for name, held in self.module.named_buffers()}
+        self.data = self._rows(data, batches)
+        self.validation = None if validation is None else self._rows(validation, None)
+        self.n = self.data.n
+        self.criterion = self._suited(loss)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the trainable tensors, in the order of w."""
+        return self.flat.names
+
+    @property
+    def size(self) -> int:
+        """Numbers in w."""
+        return len(self._start)
+
+    def start(self) -> Array:
+        """The module's parameters as they were given, (size,), in its own type."""
+        return self._start
+
+    def value(self, w: Array) -> float:
+        """The mean loss over all rows at w, without dropout, batch norm by its running statistics."""
+        return self.mean_loss(w, self.data)
+
+    def glance(self, w: Array) -> float:
+        """The mean loss at w over the first rows, about GLANCE of them; of batches that a function makes, the first."""
+        return self.mean_loss(w, self.data, rows=1 if isinstance(self.data, Made) else GLANCE)
+
+    def values(self, points: Array) -> Array:
+        """The same at each of `points` (k, size)."""
+        return np.array([self.value(w) for w in points])
+
+    def gradient(self, w: Array, rows: Picked = slice(None)) -> Array:
+        """The gradient at w of the mean loss over those rows, in training mode, (size,): slow, and what the engine must equal."""
+        tensors = self._tensors(w)
+        buffers = {name: held.clone() for name, held in self._buffers.items()}
+        inputs, targets, weights = self.data.batch(rows)
+        with torch.enable_grad():
+            for tensor in tensors:
+                tensor.requires_grad_()
+            named = dict(zip(self.layers, tensors, strict=True))
+            with mode(self.module, training=True), self.computing():
+                loss = self._loss(functional_call(self.module, {**named, **buffers}, (inputs,)), targets, weights)
+            slopes = torch.autograd.grad(loss, tensors, allow_unused=True)
+        parts = [torch.zeros_like(w) if g is None else g for g, w in zip(slopes, tensors, strict=True)]
+        return torch.cat([part.reshape(-1) for part in parts]).to("cpu").numpy()
+
+    def usual(self, plan: Any) -> Any:
+        """The plan with a default that needs no rate: NAdamW, warmed up over 5 % of its steps, then a cosine down to zero.
+
+        The rate of a weight matrix is 0.008·√(64/fan_in); batches are the power of two next to n/100, from 32 to 256, and
+        passes fewer the more rows there are: chosen on five tables beside a grid of thirty (docs/networks.md). Cosine:
+        Loshchilov & Hutter 2017; NAdam: Dozat 2016; decoupled decay: Loshchilov & Hutter 2019.
+        """
+        batch = 2 ** round(math.log2(min(max(self.n / 100, 32), 256)))
+        batch = min(getattr(self.data, "rows", batch), self.n)
+        amount = plan.amount or min(max(round(PASSES * (BASIS / self.n) ** 0.5), 10), 60)
+        known = replace(
+            plan, step=USUAL, variant="mini-batch", batch_size=batch, sampler="shuffled", rate=USUAL_RATE, schedule="cosine",
+            amount=amount, tol=None,
+        )  # fmt: skip
+        return replace(known, warmup=max(1, round(WARM * known.updates(self.n))))
+
+    def prox(self, w: Array, rate: Any) -> Array:
+        """w: there is no penalty."""
+        return w
+
+    def mean_loss(
+        self, w: Array, data: Any, buffers: dict[str, torch.Tensor] | None = None, rows: float = math.inf
+    ) -> float:
+        """The mean loss over `data` at w, in evaluation mode; `buffers`: the module's at w, None for those of the start.
+
+        rows: whether to stop after about so many.
+        """
+        named = {
+            **dict(zip(self.layers, self._tensors(w), strict=True)),
+            **(self._buffers if buffers is None else buffers),
+        }
+        total, seen = 0.0, 0
+        with torch.inference_mode(), mode(self.module, training=False), self.computing():
+            for inputs, targets, weights in data.blocks(BLOCK):
+                loss = self._loss(functional_call(self.module, named, (inputs,)), targets, weights)
+                total, seen = total + float(loss) * len(inputs), seen + len(inputs)
+                if seen >= rows:
+                    break
+        return total / seen
+
+    def loss(self, inputs: Any, targets: Any, weights: Any = None) -> torch.Tensor:
+        """The mean loss of a batch by the module as it stands."""
+        return self._loss(self.module(inputs), targets, weights)
+
+    def _loss(self, outputs: Any, targets: Any, weights: Any) -> torch.Tensor:
+        return self.criterion(outputs, targets, weights)
+
+    def computing(self) -> Any:
+        """The context in which layers compute: in the precision that was asked for."""
+        if self.precision is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=TYPES[self.precision])
+
+    def walker(self, seed: int) -> Autograd:
+        """Who walks it: torch's autograd and optimizers (see engine.py); a seed for dropout and loaders."""
+        return Autograd(self.layers, seed)
+
+    def sampler(self, batch: int, seed: int) -> Any:
+        """The order of its rows where the data bring one; None where fallline draws it."""
+        return self.data.sampler(batch, seed)
+
+    def buffers(self) -> dict[str, torch.Tensor]:
+        """What the module holds beside parameters (running statistics), as it was given."""
+        return self._buffers
+
+    def fitted(self, run: Any) -> nn.Module:
+        """The module with the weights that a run ended with, in evaluation mode: a copy.
+
+        Of a run that answers with an average, batch norm's statistics are computed anew by one pass, as torch's update_bn does.
+        """
+        module = deepcopy(self.module)
+        copy = flat_of(module)
+        copy.load(torch.from_numpy(run.w))
+        if len(run.state.memory) and run.trace.about.get("walker") == Autograd.__name__:
+            held = unpacked(run.state.memory[0])["buffers"]
+            for name, buffer in module.named_buffers():
+                buffer.copy_(held[name])
+        if not np.array_equal(run.w, run.state.w):
+            torch.optim.swa_utils.update_bn((inputs for inputs, _, _ in self.data.blocks(BLOCK)), module)
+        return module.eval()
+
+    def _tensors(self, w: Array) -> list[torch.Tensor]:
+        vector = torch.from_numpy(np.array(w, dtype=self._start.dtype))
+        return [part.to(tensor) for part, tensor in zip(self.flat.pieces(vector), self.flat.tensors, strict=True)]
+
+    def _rows(self, data: Any, batches: int | None) -> Any:
+        kind = self.flat.tensors[0].dtype
+        if isinstance(data, list | tuple) and len(data) in (2, 3):
+            inputs, targets, weights = (*data, None)[:3]
+            return Tensors(inputs, targets, weights, self.device, kind)
+        if hasattr(data, "__iter__") and not isinstance(data, torch.Tensor | np.ndarray | str | dict):
+            return Loaded(data, batches, self.device, kind)
+        if callable(data):
+            return Made(data, self.module, batches or 100, self.device, kind)
+        raise InputError(f"The data are {type(data).__name__}: give (inputs, targets), a DataLoader, or a function that makes "
+                         "batches.")  # fmt: skip
+
+    def _suited(self, loss: Any) -> Criterion:
+        """The loss, tried on a few rows: what does not fit together is said before the walk and not in torch's words."""
+        inputs, targets, _ = self.data.some()
+        counted = isinstance(targets, torch.Tensor) and not targets.is_floating_point()
+        criterion = criterion_of(loss if loss is not None else "cross_entropy" if counted else "mse")
+        with torch.inference_mode(), mode(self.module, training=False):
+            outputs = forward(self.module, inputs)
+        refuse(criterion, outputs, targets)
+        if isinstance(self.data, Tensors) and criterion.classed(targets):
+            refuse_labels(self.data.targets, outputs.shape[1])
+        return criterion
+
+
+def forward(module: nn.Module, inputs: Any) -> Any:
+    """The module's outputs. Raises InputError, with both shapes, where the inputs do not suit it."""
+    try:
+        return module(inputs)
+    except (RuntimeError, ValueError, IndexError) as error:
+        shape = tuple(inputs.shape) if isinstance(inputs, torch.Tensor) else type(inputs).__name__
+        first = str(error).splitlines()[0]
+        raise InputError(f"The module cannot take inputs of shape {shape}, rows first: {first}") from error
+
+
+def placed(module: nn.Module, device: Any) -> tuple[nn.Module, torch.device]:
+    """A copy of the module on the device. Raises InputError for one without anything to train."""
+    tensors = list(module.parameters())
+    if not tensors:
+        raise InputError(f"{type(module).__name__} has no parameters: there is nothing to train.")
+    if any(isinstance(tensor, nn.parameter.UninitializedParameter) for tensor in tensors):
+        raise InputError(f"{type(module).__name__} has lazy layers without a shape: run it once on a batch first.")
+    if not any(tensor.requires_grad for tensor in tensors):
+        raise InputError(
+            f"No parameter of {type(module).__name__} requires a gradient: unfreeze one by .requires_grad_()."
+        )
+    try:
+        place = torch.device(device if device is not None else tensors[0].device)
+        return deepcopy(module).to(place), place
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f'The device "{device}" cannot be used here: {str(error).splitlines()[0]}') from error
+
+
+@contextmanager
+def mode(module: nn.Module, *, training: bool) -> Iterator[None]:
+    """Every part of the module in training or evaluation mode, and then each back in its own."""
+    before: Sequence[tuple[nn.Module, bool]] = [(part, part.training) for part in module.modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for part, was in before:
+            part.training = was

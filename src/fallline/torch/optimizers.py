@@ -1,0 +1,184 @@
+"""From a step rule to what walks a network by it: torch's own optimizer wherever there is one."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from fallline.errors import InputError
+from fallline.steps import (
+    Adadelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AdamW,
+    ClipNorm,
+    ClipValue,
+    Momentum,
+    NAdam,
+    Nesterov,
+    Plain,
+    RAdam,
+    RMSProp,
+)
+from fallline.steps.named import Optimizer
+from fallline.torch.flat import Flat
+
+Settings = dict[str, Any]
+
+FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # those that torch has in one kernel
+CLOSED = ("LBFGS",)  # those that look at the loss again within a step
+SETTINGS: dict[type, Callable[[Any], tuple[str, Settings]]] = {
+    Plain: lambda step: ("SGD", {}),
+    Momentum: lambda step: ("SGD", {"momentum": step.beta}),
+    Nesterov: lambda step: ("SGD", {"momentum": step.beta, "nesterov": True}),
+    Adam: lambda step: ("Adam", _betas(step)),
+    AdamW: lambda step: ("AdamW", {**_betas(step), "weight_decay": step.decay}),
+    Adamax: lambda step: ("Adamax", _betas(step)),
+    RAdam: lambda step: ("RAdam", _betas(step)),
+    NAdam: lambda step: ("NAdam", {**_betas(step), "momentum_decay": step.psi}),
+    RMSProp: lambda step: ("RMSprop", {"alpha": step.rho, "eps": step.eps}),
+    AdaGrad: lambda step: ("Adagrad", {"eps": step.eps}),
+    Adadelta: lambda step: ("Adadelta", {"rho": step.rho, "eps": step.eps}),
+}
+"""fallline's rows that torch.optim has, too, and how it calls their settings; the others walk by their own arithmetic."""
+BASIS = 64.0  # inputs at which a rate scaled by fan-in is the rate itself
+
+
+def _betas(step: Any) -> Settings:
+    return {"betas": (step.beta1, step.beta2), "eps": step.eps}
+
+
+class Clip(NamedTuple):
+    """Bounds on a gradient, from the clipping that wraps a step rule; the outer ones first."""
+
+    bounds: tuple[Any, ...] = ()
+
+    def __call__(self, flat: Flat) -> None:
+        for bound in self.bounds:
+            slopes = flat.slopes()
+            if isinstance(bound, ClipValue):
+                for slope in slopes:
+                    slope.clamp_(-bound.limit, bound.limit)
+            elif (
+                norm := float(norm_of(slopes))
+            ) > bound.limit:  # a norm that is no number passes, and the trace shows it
+                for slope in slopes:
+                    slope.mul_(bound.limit / norm)
+
+
+class Torch:
+    """A class of torch.optim, or of the extra library, on a module's parameters."""
+
+    def __init__(self, name: str, settings: Settings, flat: Flat, scale: str = "") -> None:
+        self.name, self.closed = name, name in CLOSED
+        made = class_of(name)
+        own = {"fused": True} if name in FUSED and flat.tensors[0].device.type in ("cpu", "cuda") else {}
+        groups = [{"params": flat.tensors, "factor": 1.0}]
+        if scale:
+            groups = [{"params": [tensor], "factor": _factor(tensor)} for tensor in flat.tensors]
+        try:
+            self.optimizer = made(groups, lr=1.0, **{**own, **settings})
+        except TypeError as error:
+            raise InputError(f"{name} cannot be made with these settings ({error}).") from None
+
+    def step(self, rate: float, t: int, closure: Callable[[], Any]) -> None:
+        """One step at that rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        if self.closed:
+            self.optimizer.step(closure)
+        else:
+            self.optimizer.step()
+
+    def memory(self) -> Any:
+        """What it remembers."""
+        return self.optimizer.state_dict()
+
+    def restore(self, memory: Any) -> None:
+        """Go on from there."""
+        self.optimizer.load_state_dict(memory)
+
+    def answering(self, answering: bool) -> None:
+        """Put the point to answer with in the parameters, or the one to step from: they differ in Schedule-Free."""
+        if hasattr(self.optimizer, "eval"):
+            self.optimizer.eval() if answering else self.optimizer.train()
+
+
+class Rule:
+    """A step rule of fallline's on a module's parameters, by its own arithmetic on torch vectors."""
+
+    closed = False
+
+    def __init__(self, rule: Any, flat: Flat) -> None:
+        self.name, self.rule, self.flat = type(rule).__name__, rule, flat
+        self.held = rule.start(flat.read().clone())
+
+    def step(self, rate: float, t: int, closure: Callable[[], Any]) -> None:
+        with torch.no_grad():
+            g, w = self.flat.slope(), self.flat.read()
+            update, self.held = self.rule.update(g, w, self.held, self.rule.begin(t, g))
+            self.flat.load(w - rate * update)
+
+    def memory(self) -> Any:
+        return tuple(self.held)
+
+    def restore(self, memory: Any) -> None:
+        self.held = memory
+
+    def answering(self, answering: bool) -> None:
+        """The point that it steps from is the one that it answers with."""
+
+
+def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Rule]:
+    """The bounds on the gradient, and who steps."""
+    bounds = []
+    while isinstance(step, ClipNorm | ClipValue):
+        bounds.append(step)
+        step = step.step
+    if isinstance(step, Optimizer):
+        return Clip(tuple(bounds)), Torch(step.name, dict(step.settings), flat, step.scale)
+    if type(step) in SETTINGS:
+        return Clip(tuple(bounds)), Torch(*SETTINGS[type(step)](step), flat)
+    return Clip(tuple(bounds)), Rule(step, flat)
+
+
+def class_of(name: str) -> Any:
+    """The optimizer of that name. Raises InputError where neither torch nor the extra library has it."""
+    made = getattr(torch.optim, name, None)
+    if isinstance(made, type) and issubclass(made, torch.optim.Optimizer) and made is not torch.optim.Optimizer:
+        return made
+    try:
+        from pytorch_optimizer import load_optimizer
+    except ImportError:
+        raise InputError(
+            f"torch.optim has no {name}, and the library that may have it is not installed: pip install fallline[optimizers], or "
+            f"name one of {', '.join(names())}."
+        ) from None
+    try:
+        return load_optimizer(name.lower())
+    except (NotImplementedError, ValueError, KeyError) as error:
+        raise InputError(
+            f"There is no optimizer {name}: neither torch.optim nor pytorch_optimizer has it. torch has {', '.join(names())}."
+        ) from error
+
+
+def norm_of(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """The length of all of them as one vector, a scalar."""
+    return torch.stack([tensor.norm() for tensor in tensors]).norm()
+
+
+def names() -> list[str]:
+    """The classes of torch.optim."""
+    held = vars(torch.optim).items()
+    return [
+        name for name, made in held
+        if isinstance(made, type) and issubclass(made, torch.optim.Optimizer) and made is not torch.optim.Optimizer
+    ]  # fmt: skip
+
+
+def _factor(tensor: torch.Tensor) -> float:
+    """√(64/fan_in) for a weight matrix or a convolution, 1 for vectors."""
+    fan_in = tensor[0].numel() if tensor.ndim > 1 else BASIS
+    return math.sqrt(BASIS / max(fan_in, 1))

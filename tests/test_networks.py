@@ -1,0 +1,294 @@
+"""Networks: the engine walks as by hand and as torch's own loops do, whatever the rule, the data and the stops between."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+import fallline
+from fallline import InputError, Net, Plan, Trace, descend
+from fallline.averages import AVERAGES
+from fallline.losses import SquaredError
+from fallline.samplers import Batch, Shuffled
+from fallline.schedules import Constant, InverseTime
+from fallline.steps import STEPS, ClipNorm, ClipValue, Momentum
+from fallline.steps.named import Optimizer
+from fallline.stops import Epochs, Updates
+from fallline.torch.batches import seed_of
+from fallline.torch.optimizers import names
+
+WALK = 2e-9
+"""Sixty float64 steps by torch's kernel against our arithmetic: NAdam's product of momenta is rounded to float32 there."""
+ROWS, WIDE = 96, 6
+
+
+def table(kind=torch.float64):
+    chance = torch.Generator().manual_seed(3)
+    X = torch.randn(ROWS, WIDE, generator=chance, dtype=torch.float64).to(kind)
+    return X, (X[:, 0] + X[:, 1] * X[:, 2] > 0).long()
+
+
+def network(kind=torch.float64, *, noisy=False):
+    torch.manual_seed(0)
+    between = [nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3)] if noisy else [nn.Tanh()]
+    return nn.Sequential(nn.Linear(WIDE, 8), *between, nn.Linear(8, 2)).to(kind)
+
+
+def walk(net, epochs=2, step=None, seed=1, **more):
+    settings = {"sampler": Shuffled(16, seed), "schedule": InverseTime(0.05, 0.1), "stop": Epochs(epochs)}
+    return descend(net, step=step or Momentum(), advance=net.walker(seed), **{**settings, **more})
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_engine_walks_as_by_hand(name):
+    net = Net(network(), table())
+    settings = {"sampler": Shuffled(16, 1), "step": STEPS[name](), "schedule": Constant(0.01), "stop": Epochs(3)}
+    ours, hand = descend(net, advance=net.walker(0), **settings, every=4), descend(net, **settings, every=4)
+    assert np.abs(ours.w - hand.w).max() <= WALK
+    assert np.abs(hand.w - net.start()).max() > 5e-4  # it did walk
+    assert np.abs(ours.trace.path - hand.trace.path).max() <= WALK
+
+
+@pytest.mark.parametrize("wrap", [ClipNorm, ClipValue])
+def test_clipping_is_that_of_by_hand(wrap):
+    net = Net(network(), table())
+    settings = {"sampler": Shuffled(16, 1), "schedule": Constant(0.1), "stop": Updates(20)}
+    step = wrap(Momentum(), 0.05)
+    ours = descend(net, step=step, advance=net.walker(0), **settings)
+    assert np.abs(ours.w - descend(net, step=step, **settings).w).max() <= WALK
+    assert np.abs(ours.w - descend(net, step=Momentum(), **settings).w).max() > 1e-2  # and it did clip
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_averages_are_those_of_by_hand(name):
+    net = Net(network(), table())
+    settings = {"sampler": Shuffled(16, 1), "step": Momentum(), "schedule": Constant(0.05), "stop": Epochs(2)}
+    settings["average"] = AVERAGES[name]()
+    assert np.abs(descend(net, advance=net.walker(0), **settings).w - descend(net, **settings).w).max() <= WALK
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_the_engine_gives_the_bits_of_a_plain_torch_loop(noisy):
+    X, y = table(torch.float32)
+    net = Net(network(torch.float32, noisy=noisy), (X, y))
+    ours = walk(net, 2, Optimizer("Adam"), schedule=Constant(0.01))
+    module = network(torch.float32, noisy=noisy).train()
+    optimizer = torch.optim.Adam(module.parameters(), 0.01, fused=True)
+    losses = []
+    for epoch in range(2):
+        order = Shuffled(16, 1).segment(ROWS, epoch)
+        torch.manual_seed(seed_of(1, epoch))
+        for rows in order.steps():
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(module(X[rows]), y[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    theirs = torch.cat([tensor.detach().reshape(-1) for tensor in module.parameters()])
+    assert np.array_equal(ours.w, theirs.numpy())
+    assert np.array_equal(ours.trace.steps["loss"], losses)
+    fitted = net.fitted(ours)
+    assert not fitted.training
+    assert all(torch.equal(held, named) for held, named in zip(module.buffers(), fitted.buffers(), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in ("SparseAdam", "Muon")])
+def test_every_class_of_torch_optim_walks_and_goes_on_with_the_same_bits(name):
+    net = Net(network(torch.float32, noisy=True), table(torch.float32))
+    schedule = Constant(0.01)
+    whole = walk(net, 3, Optimizer(name), schedule=schedule)
+    part = walk(net, 1, Optimizer(name), schedule=schedule)
+    rest = walk(net, 3, Optimizer(name), schedule=schedule, start=part)
+    assert np.array_equal(whole.w, rest.w)
+    assert whole.trace["loss"].tolist() == rest.trace["loss"].tolist()
+    assert not np.array_equal(whole.w, part.w)
+
+
+def test_going_on_with_another_optimizer_is_refused():
+    net = Net(network(torch.float32), table(torch.float32))
+    with pytest.raises(InputError, match="walked by Adam, whose memory SGD cannot use"):
+        walk(net, 3, Optimizer("SGD"), start=walk(net, 1, Optimizer("Adam")))
+
+
+def test_settings_reach_the_optimizer_and_unknown_ones_are_named():
+    net = Net(network(torch.float32), table(torch.float32))
+    heavy, light = (walk(net, 1, Optimizer.read(f"SGD:momentum={beta}")).w for beta in (0.9, 0.1))
+    assert not np.array_equal(heavy, light)
+    with pytest.raises(InputError, match="momentun"):
+        walk(net, 1, Optimizer("SGD", (("momentun", 0.9),)))
+    with pytest.raises(InputError, match="Adann"):
+        walk(net, 1, Optimizer("Adann"))
+
+
+def test_the_module_and_the_users_chance_stay_as_they_are():
+    module = network(torch.float32, noisy=True).eval()
+    before, chance = deepcopy(module.state_dict()), torch.get_rng_state()
+    net = Net(module, table(torch.float32))
+    run = walk(net)
+    assert torch.equal(chance, torch.get_rng_state())
+    assert all(torch.equal(before[name], held) for name, held in module.state_dict().items())
+    assert not module.training
+    assert walk(net).w.tolist() == run.w.tolist()  # a second walk begins where the first one did
+
+
+def test_parts_of_a_batch_add_up_to_it():
+    whole, parts = (Net(network(), table(), accumulate=count) for count in (1, 3))
+    assert np.abs(walk(whole).w - walk(parts).w).max() <= WALK
+
+
+def test_parameters_that_share_memory_or_stay_frozen_walk_too():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            both = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
+            self.a, self.b = nn.Parameter(both[0]), nn.Parameter(both[1])  # two tensors in one piece of memory
+            self.out, self.fixed = nn.Linear(3, 1), nn.Linear(3, 3).requires_grad_(False)
+
+        def forward(self, x):
+            return self.out(torch.tanh(self.fixed(x) @ self.a @ self.b))
+
+    X = torch.randn(32, 3, generator=torch.Generator().manual_seed(1))
+    net = Net(Tied(), (X, X[:, :1] ** 2))
+    assert net.layers == ("a", "b", "out.weight", "out.bias")
+    settings = {"sampler": Batch(), "step": Momentum(), "schedule": Constant(0.01), "stop": Updates(20)}
+    ours, hand = descend(net, advance=net.walker(0), **settings), descend(net, **settings)
+    assert np.allclose(ours.w, hand.w, atol=1e-6)
+    assert not np.allclose(ours.w, net.start(), atol=1e-3)
+
+
+def test_a_loader_gives_the_same_passes_again_and_goes_on_with_the_same_bits():
+    loader = DataLoader(TensorDataset(*table(torch.float32)), batch_size=20, shuffle=True)
+    net = Net(network(torch.float32, noisy=True), loader)
+    plan = Plan(step="Adam", rate=0.01, amount=3.0)
+    whole, part = plan.run(net), Plan(step="Adam", rate=0.01, amount=1.0).run(net)
+    assert whole.state.t == 15  # 96 rows in batches of 20
+    assert whole.trace.last("visits") == 3 * ROWS
+    assert np.array_equal(plan.run(net, start=part).w, whole.w)
+
+
+def test_a_function_makes_batches_from_the_module_as_it_stands():
+    seen = []
+
+    def play(module, seed):
+        chance = torch.Generator().manual_seed(seed)
+        while True:
+            X = torch.randn(8, WIDE, generator=chance)
+            seen.append(float(next(module.parameters()).detach().sum()))
+            yield X, (X[:, 0] > 0).long()
+
+    net = Net(network(torch.float32), play, "cross_entropy", batches=10)
+    run = Plan(step="adam", rate=0.05, budget="updates", amount=60).run(net)
+    assert len(set(seen)) == 60  # the weights before every step; those of the start are seen more than once
+    assert run.trace.steps["loss"][-10:].mean() < 0.5 * run.trace.steps["loss"][:10].mean()
+
+
+def test_the_trace_keeps_every_steps_loss_and_some_norms(tmp_path):
+    net = Net(network(torch.float32), table(torch.float32))
+    trace = walk(net, 10, every=3).trace
+    steps = trace.steps
+    assert steps["t"].tolist() == list(range(1, 61))
+    measured = np.isfinite(steps["gradient_norm"])
+    assert measured[:20].all()
+    assert np.flatnonzero(measured[20:]).tolist() == [4, 29]  # steps 25 and 50
+    parts = [steps[f"gradient/{name}"][measured] for name in net.layers]
+    assert np.allclose(np.linalg.norm(parts, axis=0), steps["gradient_norm"][measured], rtol=1e-6)
+    assert trace["loss"][1] == pytest.approx(steps["loss"][:3].mean())  # a look tells of the steps since the last
+    again = Trace.load(trace.save(tmp_path / "trace.npz"))
+    assert {name: values.tolist() for name, values in again.steps.items()}.keys() == steps.keys()
+    assert np.array_equal(again.steps["loss"], steps["loss"])
+    assert again.between(0, 3).steps["t"].tolist() == list(range(1, 7))
+
+
+def test_a_plan_without_a_rate_learns():
+    X, y = table(torch.float32)
+    run = Plan(amount=30).run(Net(network(torch.float32), (X, y)))
+    assert run.trace.last("loss") < 0.4 < run.trace["loss"][0]
+    assert not run.diverged
+    assert run.plan.step.startswith("NAdam")
+
+
+def test_weights_count_as_repeated_rows_do():
+    X, y = table()
+    count = torch.arange(ROWS) % 3
+    twice = Net(network(), (X.repeat_interleave(count, 0), y.repeat_interleave(count)))
+    counted = Net(network(), (X, y, count.double() * ROWS / count.sum()))
+    assert np.abs(twice.gradient(twice.start()) - counted.gradient(counted.start())).max() <= 1e-12
+
+
+def test_a_run_that_diverges_says_so():
+    run = Plan(step="plain", rate=1e8, amount=5).run(
+        Net(network(torch.float32), (table(torch.float32)[0], torch.ones(ROWS, 2)))
+    )
+    assert run.diverged
+
+
+X, LABELS = table(torch.float32)
+AMOUNTS = X[:, :2]
+BAD = {
+    "no parameters": (nn.ReLU(), (X, LABELS), None, "no parameters"),
+    "all frozen": (network(torch.float32).requires_grad_(False), (X, LABELS), None, "requires a gradient"),
+    "lazy": (nn.LazyLinear(2), (X, LABELS), None, "lazy"),
+    "too few columns": (network(torch.float32), (X[:, :3], LABELS), None, r"\(2, 3\)"),
+    "more targets": (network(torch.float32), (X[:50], LABELS), None, "50 rows of inputs and 96 targets"),
+    "a label too high": (network(torch.float32), (X, LABELS * 2), None, "is 2, and the module has 2 outputs"),
+    "a label below zero": (network(torch.float32), (X, LABELS - 1), None, "is -1"),
+    "classes under mse": (network(torch.float32), (X, LABELS), "mse", "takes amounts"),
+    "amounts under cross entropy": (network(torch.float32), (X, X[:, 0]), "cross_entropy", "numbers of classes"),
+    "shapes that broadcast": (network(torch.float32), (X, X[:, 0]), "mse", "Shapes do not meet"),
+    "text": (network(torch.float32), (np.array([["a"] * WIDE] * ROWS), LABELS), None, "takes numbers"),
+    "no rows": (network(torch.float32), (X[:0], LABELS[:0]), None, "no rows"),
+    "an unknown loss": (network(torch.float32), (X, LABELS), "focal", 'no loss "focal"'),
+    "a loss that is none": (network(torch.float32), (X, LABELS), 3, "The loss is 3"),
+    "three parts": (network(torch.float32), [(X, LABELS, LABELS)] * 3 + [0], None, "3 parts"),
+    "no data": (network(torch.float32), 3, None, "The data are int"),
+    "an iterator without a length": (network(torch.float32), iter([(X, LABELS)]), None, "how many batches"),
+    "an empty loader": (
+        network(torch.float32),
+        DataLoader(TensorDataset(X[:3], LABELS[:3]), 5, drop_last=True),
+        None,
+        "0 batch",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_does_not_suit_is_refused_in_one_sentence(case):
+    module, data, loss, says = BAD[case]
+    with pytest.raises(InputError, match=says):
+        Net(module, data, loss)
+
+
+class Ends:
+    """A loader whose second pass has another length."""
+
+    def __init__(self, passes):
+        self.passes, self.begun = passes, 0
+
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        self.begun += 1
+        return iter([(X[:8], LABELS[:8])] * (3 if self.begun < 4 else self.passes))
+
+
+@pytest.mark.parametrize(("passes", "says"), [(2, "ended after 2 of its 3"), (4, "more than the 3 batches")])
+def test_a_loader_that_changes_its_length_is_named(passes, says):
+    with pytest.raises(InputError, match=says):
+        Plan(step="adam", rate=0.01, amount=50).run(Net(network(torch.float32), Ends(passes)))
+
+
+def test_what_cannot_be_used_is_named_with_what_can():
+    with pytest.raises(InputError, match="precision"):
+        Net(network(torch.float32), (X, LABELS), precision="float8")
+    with pytest.raises(InputError, match='device "cuda:99"'):
+        Net(network(torch.float32), (X, LABELS), device="cuda:99")
+    with pytest.raises(InputError, match="saga walks linear models"):
+        Plan(step="saga").run(Net(network(torch.float32), (X, LABELS)))
+    linear = fallline.Linear(X.numpy(), X[:, 0].numpy(), SquaredError())
+    with pytest.raises(InputError, match=r"class of torch\.optim, for networks"):
+        Plan(step="AdamW", rate=0.1).run(linear)
