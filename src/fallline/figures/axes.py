@@ -7,6 +7,7 @@ from fallline.figures import style, words
 
 LOG_BEYOND = 15.0  # the end over the earliest moment that matters; beyond it a straight axis hides the start
 EDGE = 1.5  # how far left of the first look a logarithmic axis begins
+FEW = 10  # updates, whose halves are numbers and no thousandths
 INSIDE = 1 + 1e-4  # Plotly does not draw a marker that rounding, to six digits in a report, puts outside of the frame
 NAMES = {"updates": "updates", "visits": "row visits", "epochs": "passes", "seconds": "seconds"}
 
@@ -31,7 +32,12 @@ class TimeAxis(NamedTuple):
         """As Plotly's x axis."""
         layout: dict[str, Any] = {"title": {"text": self.title}, "type": self.type, "range": list(self.range)}
         if self.type == "linear":
-            return {**layout, "tickmode": "auto", "tickformat": "~s", "ticksuffix": self.unit}
+            return {
+                **layout,
+                "tickmode": "auto",
+                "tickformat": "~s" if self.unit or self.range[1] > FEW else "~g",
+                "ticksuffix": self.unit,
+            }
         ticks = round_numbers(10.0 ** self.range[0], 10.0 ** self.range[1])
         return {
             **layout,

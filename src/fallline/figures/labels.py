@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fallline.figures.style import plain
+from fallline.figures.style import PAPERS, plain, veil
 
 LINE = 16  # pixels that a line of text takes
 LETTER = 7.4  # pixels a letter, on the wide side
@@ -47,6 +47,21 @@ def at_end(name: str, x: float, y: float, shift: float, ink: str, paper: str) ->
         "xshift": 9, "yshift": shift, "font": {"color": ink, "size": 12.5}, "showarrow": False,
         "bgcolor": paper, "borderpad": 0,
     }  # fmt: skip
+
+
+def ends(
+    figure: Any, marks: Sequence[tuple[str, float, float, str]], span: tuple[float, float], theme: str
+) -> list[dict[str, Any]]:
+    """Names at the ends of lines, moved apart: (name, x, y, ink) as annotations want them; span: bottom and top of the axis."""
+    meta = figure.layout.meta
+    frame = meta["height"] - meta["margin"]["t"] - meta["margin"]["b"]
+    wanted = [(y - span[0]) / (span[1] - span[0]) * frame for _, _, y, _ in marks]
+    places = dodge(wanted, LINE, 6.0, frame - 6.0)
+    paper = veil(PAPERS[theme].paper, 0.8)
+    return [
+        at_end(name, x, y, place - want, ink, paper)
+        for (name, x, y, ink), place, want in zip(marks, places, wanted, strict=True)
+    ]
 
 
 def on_line(text: str, y: float, ink: str, paper: str) -> dict[str, Any]:

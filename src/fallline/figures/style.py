@@ -135,7 +135,13 @@ def figure(title: str, how: str, theme: str = "light", height: int = 440, **layo
     return go.Figure(
         layout={
             "template": template(theme),
-            "title": {"text": heading, "subtitle": {"text": guide}, "y": 1, "yref": "container", "pad": {"t": 18}},
+            "title": {
+                "text": heading,
+                "subtitle": {"text": guide},
+                "y": 1,
+                "yref": "container",
+                "pad": {"t": 18 + 11 * heading.count("<br>")},
+            },
             "height": height + top - margin["t"],
             "margin": {**margin, "t": top},
             "meta": {**meta, "margin": margin, "height": height},

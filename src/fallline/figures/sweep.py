@@ -276,15 +276,9 @@ def _draw_lost(figure: go.Figure, results: list[Result], x: list[Any], top: floa
 
 def _name_ends(figure: go.Figure, facts: SweepFacts, marks: list[tuple[str, str, float, float]], theme: str) -> None:
     """A name at the last point of every line: (name, variant, x, y)."""
-    meta = figure.layout.meta
-    frame = meta["height"] - meta["margin"]["t"] - meta["margin"]["b"]
-    low, high = np.log10(facts.bottom), np.log10(facts.top)
-    heights = [float(np.log10(max(y, FLOOR))) for *_, y in marks]
-    wanted = [(height - low) / (high - low) * frame for height in heights]
-    places = labels.dodge(wanted, labels.LINE, 6.0, frame - 6.0)
-    paper = style.veil(style.PAPERS[theme].paper, 0.8)
-    ends = [
-        labels.at_end(name, float(np.log10(x)), height, place - want, style.colour(variant, theme=theme), paper)
-        for (name, variant, x, _), height, place, want in zip(marks, heights, places, wanted, strict=True)
+    inked = [
+        (name, float(np.log10(x)), float(np.log10(max(y, FLOOR))), style.colour(variant, theme=theme))
+        for name, variant, x, y in marks
     ]
+    ends = labels.ends(figure, inked, (float(np.log10(facts.bottom)), float(np.log10(facts.top))), theme)
     figure.layout.annotations = [*ends, *figure.layout.annotations]

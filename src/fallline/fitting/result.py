@@ -12,9 +12,11 @@ from fallline.data.dataset import Dataset
 from fallline.data.wording import counted
 from fallline.descent import Run
 from fallline.errors import InputError
+from fallline.figures import ahead_of, draw_ahead
 from fallline.fitting.folder import CHECKPOINT, REPORT, SUMMARY, TRACE, write
 from fallline.fitting.log import plain
 from fallline.fitting.recipe import Recipe
+from fallline.forecast.ahead import forecast_of
 from fallline.model import FILE, Model
 from fallline.problem import Problem
 from fallline.report import write_report
@@ -23,6 +25,7 @@ from fallline.trace import Trace
 ROUNDING = 1e-12  # of the loss: an excess below is none
 STRIP = 1 << 14  # rows predicted at a time
 LISTED = 200  # coefficients of a report, the largest
+SHORT, LOOKED_AT = 2_000_000, 10  # entries of a table that is forecast in no time; passes that a forecast costs
 
 
 def keep(
@@ -45,13 +48,28 @@ def keep(
         if model is not None:
             write(folder, FILE, model.to_bytes())
         trace.save(folder / TRACE)
-        write_report(found, [trace], (), folder / REPORT)
+        write_report(found, [trace], (), folder / REPORT, foreseen(recipe, problem, trace))
         write(folder, SUMMARY, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         if not stopped:
             (folder / CHECKPOINT).unlink(missing_ok=True)
     except OSError as error:
         raise unwritten(folder, error) from None
     return model
+
+
+def foreseen(recipe: Recipe, problem: Problem, trace: Trace) -> list[tuple[str, Any]]:
+    """The run over its forecast, as a section of the report; none where there is no forecast, or where it would cost more
+    than the walk did and is not short either.
+    """
+    objective = problem.objective
+    entries = objective.n * objective.size
+    if recipe.plan.automatic or objective.disk is not None or (entries > SHORT and trace["epochs"][-1] < LOOKED_AT):
+        return []
+    try:
+        forecast = forecast_of(objective, recipe.plan)
+    except InputError:
+        return []
+    return [("The forecast under the run", draw_ahead(ahead_of(forecast, [trace])))]
 
 
 def _model(recipe: Recipe, problem: Problem, run: Run) -> Model:

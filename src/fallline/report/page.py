@@ -136,7 +136,7 @@ def _details(summary: Mapping[str, Any], by_key: Mapping[str, Picture], extra: S
         sections.picture(found, slider=True) for key, found in by_key.items() if key.startswith("surface-")
     )
     named = "".join(
-        sections.details(f"more-{k}", heading, "", sections.picture(by_key[f"extra-{k}"]))
+        sections.details(f"more-{k}", heading, "", sections.picture(by_key[f"extra-{k}"]), opened=True)
         for k, (heading, _) in enumerate(extra)
     )
     parts = [
@@ -157,7 +157,7 @@ def _details(summary: Mapping[str, Any], by_key: Mapping[str, Picture], extra: S
         ("tools", "The usual tools", "closed form, L-BFGS and others", drawn("race") + sections.baselines(summary)),
         ("noise", "What is noise", "differences against seed-to-seed spread", sections.differences(summary)),
     ]
-    return "".join(sections.details(*part) for part in parts) + named + "".join(sections.details(*p) for p in after)
+    return named + "".join(sections.details(*part) for part in [*parts, *after])
 
 
 def _papers() -> str:

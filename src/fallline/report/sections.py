@@ -298,8 +298,9 @@ def _code(name: str, content: str) -> str:
     return f'<div class="code"><div><span>{text(name)}</span>{button}</div>{code}</div>'
 
 
-def details(key: str, title: str, note: str, body: str) -> str:
-    """A part that opens."""
+def details(key: str, title: str, note: str, body: str, opened: bool = False) -> str:
+    """A part that opens, or that is open and closes."""
     if not body:
         return ""
-    return f'<details id="{key}"><summary><h2>{text(title)}</h2><span>{text(note)}</span></summary><div>{body}</div></details>'
+    head = f"<summary><h2>{text(title)}</h2><span>{text(note)}</span></summary>"
+    return f'<details id="{key}"{" open" if opened else ""}>{head}<div>{body}</div></details>'
