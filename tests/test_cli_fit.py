@@ -16,8 +16,12 @@ import pytest
 from click.testing import CliRunner
 
 from fallline.cli import main
-from fallline.fitting.folder import CHECKPOINT, CONTENTS, LOG
+from fallline.fitting import Recipe, fit
+from fallline.fitting.fit import Hooks
+from fallline.fitting.folder import CHECKPOINT, CONTENTS, LOG, PLAN, TRACE
+from fallline.fitting.log import looks_in
 from fallline.model import FILE, Model
+from fallline.trace import Trace
 from shared import shared
 from test_bad_input import OPTIONS, TABLE, TABLES
 
@@ -469,3 +473,35 @@ def test_arrays_of_numpy_of_several_pieces_are_predicted_to_the_bytes_of_one(nam
     assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert pieces == whole.replace("whole.csv", "pieces.csv")
     assert ("of 9000 rows are right" in whole) == (name == "n.npz")
+
+
+def test_gauges_are_columns_of_the_trace_and_the_log_and_survive_a_stop(tmp_path):
+    asked = ["--gauge", "noise_scale:rows=32", "--gauge", "travelled", "--gauge", "within_margin"]
+    walk = ["breast_cancer", "--step", "plain", "--variant", "batch", "--rate", "0.1", "--updates", "400", *asked, "-q"]
+    fitted(*walk, "-o", tmp_path / "whole")
+    folder = tmp_path / "stopped"
+    recipe = Recipe.from_toml(tmp_path / "whole" / PLAN)
+    assert recipe.gauges == ("noise_scale:rows=32", "travelled", "within_margin")
+    looks = []
+    hooks = Hooks(watch=lambda problem, trace: looks.append(trace), asked=lambda: "SIGINT" if len(looks) > 1 else "")
+    assert fit(recipe, folder, hooks=hooks).stopped
+    assert (folder / CHECKPOINT).exists()
+    fitted("--resume", "-o", folder, "-q")
+    whole, gone_on = (Trace.load(place / TRACE) for place in (tmp_path / "whole", folder))
+    for name in recipe.gauges:
+        np.testing.assert_array_equal(gone_on[name], whole[name])
+        assert np.isfinite(whole[name][1:]).all()
+        assert name in looks_in(folder / LOG)[-1]
+
+
+def test_a_gauge_that_there_is_not_or_that_does_not_suit_is_refused_before_anything_is_written(tmp_path):
+    for table, gauge, said in (
+        ("diabetes", "noise_scael", 'There is no gauge "noise_scael": did you mean "noise_scale"?'),
+        ("diabetes", "validation_loss", 'There is no gauge "validation_loss"'),
+        ("diabetes", "sharpness:rounds=0", "must be at least 1"),
+        ("diabetes", "within_margin", "for two classes"),
+    ):
+        result = call("fit", table, "--gauge", gauge, "-o", tmp_path / "m")
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+        assert not (tmp_path / "m").exists()
+    assert "noise_scale 1," in " ".join(call("fit", "--help").output.split())

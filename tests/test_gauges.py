@@ -9,7 +9,10 @@ from fallline.errors import InputError
 from fallline.gauges import (
     FREE,
     GAUGES,
+    WRITTEN,
+    Distance,
     EffectiveRate,
+    GradientNorm,
     GradientSpread,
     NoiseScale,
     Reach,
@@ -18,12 +21,15 @@ from fallline.gauges import (
     Travelled,
     Turn,
     UpdateRatio,
+    Validation,
     WithinMargin,
 )
 from fallline.losses import LogLoss
 from fallline.penalties import L2
+from fallline.plan import part
+from fallline.stops import GradientNorm as ByGradient
 from fallline.stops import Updates
-from fallline.trace import Trace
+from fallline.trace import COLUMNS, Trace
 
 ROWS, RATE, ALPHA = 120, 0.4, 0.01
 RNG = np.random.default_rng(0)
@@ -74,8 +80,8 @@ SLOW = {
             / np.linalg.norm(path[k - 1] - path[k - 2])
         )
     ),
-    "gradient_spread": lambda path, k: spread(path[k]),
-    "noise_scale": lambda path, k: spread(path[k]) / (gradient(path[k]) @ gradient(path[k])),
+    "gradient_spread:rows=0": lambda path, k: spread(path[k]),
+    "noise_scale:rows=0": lambda path, k: spread(path[k]) / (gradient(path[k]) @ gradient(path[k])),
     "effective_rate": lambda path, k: RATE,  # of plain steps on all rows their own
     "within_margin": lambda path, k: np.mean(Y * (X @ path[k][:3] + path[k][3]) < 1.0),
 }
@@ -107,7 +113,9 @@ def test_sharpness_is_the_largest_curvature_against_two_over_the_rate():
     trace = walked().trace
     for k in (3, 12):
         largest = np.linalg.eigvalsh(curvature(trace.path[k]))[-1]
-        assert trace["sharpness"][k] == pytest.approx(0.5 * RATE * largest, rel=1e-4)  # differences of gradients
+        assert trace["sharpness:rounds=60"][k] == pytest.approx(
+            0.5 * RATE * largest, rel=1e-4
+        )  # differences of gradients
 
 
 def test_a_sample_of_rows_is_right_on_average():
@@ -137,7 +145,51 @@ def test_a_share_within_the_margin_is_refused_where_there_is_no_margin():
 
 
 def test_every_gauge_has_its_price():
-    assert {gauge.name() for gauge in GAUGED} | {"gradient_norm", "validation_loss", "distance"} == set(GAUGES)
+    assert {gauge.name().partition(":")[0] for gauge in GAUGED} | {
+        "gradient_norm",
+        "validation_loss",
+        "distance",
+    } == set(GAUGES)
     assert all(gauge.price(1000) == 0.0 for gauge in FREE)
     assert NoiseScale(250).price(1000) == pytest.approx(1.5)
     assert Updates(3).gauges() == ()
+
+
+def test_two_of_a_kind_are_two_columns_and_one_name_for_two_things_is_refused():
+    trace = PLAN.run(
+        ON, gauges=[NoiseScale(64), NoiseScale(), NoiseScale(), GradientNorm()], stops=[ByGradient(1e-12)]
+    ).trace
+    assert [name for name in trace.columns if name not in COLUMNS] == [
+        "gradient_norm",
+        "noise_scale:rows=64",
+        "noise_scale",
+    ]
+    assert (trace["noise_scale:rows=64"] != trace["noise_scale"]).any()
+    held = Linear(X[:40], Y[:40], LogLoss()), Linear(X[40:], Y[40:], LogLoss())
+    assert list(Trace(1, [Validation(held[0]), Validation(held[0])]).gauges) == ["validation_loss"]
+    with pytest.raises(InputError, match="Two gauges are called validation_loss"):
+        PLAN.run(ON, gauges=[Validation(on) for on in held])
+    with pytest.raises(InputError, match="Two gauges are called distance"):
+        Trace(1, [Distance(np.zeros(4)), Distance(np.zeros(4))])
+    anew = Trace(1, [Validation(held[0])]).copy(
+        [Validation(held[1])]
+    )  # a run gone on with may have its rows read again
+    assert anew.gauges["validation_loss"].objective is held[1]
+
+
+def test_a_column_by_its_text_is_the_gauge_of_that_text():
+    for gauge in GAUGED:
+        assert part(WRITTEN, gauge.name(), "gauge") == gauge
+
+
+def test_the_start_is_remembered_where_points_are_too_many_to_keep(tmp_path, monkeypatch):
+    whole = walked().trace
+    monkeypatch.setattr("fallline.trace.PATH_LIMIT", 8)
+    half = Plan(**{**PLAN.as_dict(), "amount": 5.0}).run(ON, gauges=GAUGED)
+    assert not half.trace.points
+    loaded = half._replace(trace=Trace.load(half.trace.save(tmp_path / "half.npz")))
+    np.testing.assert_array_equal(PLAN.run(ON, gauges=GAUGED, start=loaded).trace["travelled"], whole["travelled"])
+
+
+def test_a_spread_from_one_row_is_not_known():
+    assert np.isnan(GradientSpread(1).read(ON, ON.start()))

@@ -1,6 +1,7 @@
 """Gauges: extra columns that a trace can carry, each read from the objective and the point at every look.
 
-A gauge is a part: `name()`, its column; `price(n)`, what a look at n rows costs, in gradients of all rows; and what reads it,
+A gauge is a part: `name()`, its column, with the settings that are not the usual ones, so that two of a kind are two columns;
+`price(n)`, what a look at n rows costs, in gradients of all rows; and what reads it,
 `read(objective, w)`, or `since(objective, w, back)` where it takes the looks before, too. To add one: write the class, add the
 row.
 """
@@ -26,6 +27,13 @@ class Back(NamedTuple):
     earlier: Array | None  # the one before that
     steps: int  # between the last two
     rate: float  # at the last step
+
+
+def _named(name: str, gauge: Any) -> str:
+    """A gauge as text: `name`, or `name:field=value,…` of fields that are not at their defaults."""
+    usual = gauge._field_defaults
+    own = [f"{field}={value}" for field, value in gauge._asdict().items() if value != usual[field]]
+    return f"{name}:{','.join(own)}" if own else name
 
 
 def _length(v: Array) -> float:
@@ -127,7 +135,7 @@ class GradientSpread(NamedTuple):
     seed: int = 0
 
     def name(self) -> str:
-        return "gradient_spread"
+        return _named("gradient_spread", self)
 
     def price(self, n: int) -> float:
         return _visits(self.rows, n)
@@ -143,7 +151,7 @@ class NoiseScale(NamedTuple):
     seed: int = 0
 
     def name(self) -> str:
-        return "noise_scale"
+        return _named("noise_scale", self)
 
     def price(self, n: int) -> float:
         return 1.0 + _visits(self.rows, n)
@@ -199,7 +207,7 @@ class Sharpness(NamedTuple):
     rounds: int = 20
 
     def name(self) -> str:
-        return "sharpness"
+        return _named("sharpness", self)
 
     def price(self, n: int) -> float:
         return 1.0 + self.rounds
@@ -237,11 +245,15 @@ class WithinMargin(NamedTuple):
     def price(self, n: int) -> float:
         return 0.5
 
-    def read(self, objective: Any, w: Array) -> float:
+    def refuse(self, objective: Any) -> None:
+        """Raise InputError for an objective that has no margin."""
         if type(objective.loss) not in CLASSIFICATION.values():
             raise InputError(
                 f"within_margin is for two classes, and the loss is {type(objective.loss).__name__}: leave the gauge out."
             )
+
+    def read(self, objective: Any, w: Array) -> float:
+        self.refuse(objective)
         return float(np.mean(objective.margins(w) < 1.0))
 
 
@@ -255,7 +267,7 @@ def _spread(objective: Any, w: Array, rows: int, seed: int) -> float:
     n = objective.n
     chosen = np.arange(n) if not rows or rows >= n else np.random.default_rng(seed).choice(n, rows, replace=False)
     spread = float(objective.spread(w, chosen))
-    return spread if len(chosen) == n else spread * len(chosen) / (len(chosen) - 1)
+    return spread if len(chosen) == n else spread * len(chosen) / (len(chosen) - 1) if len(chosen) > 1 else math.nan
 
 
 GAUGES = {
@@ -273,5 +285,7 @@ GAUGES = {
     "effective_rate": EffectiveRate,
     "within_margin": WithinMargin,
 }
+WRITTEN = {name: made for name, made in GAUGES.items() if made not in (Validation, Distance)}
+"""Those that text can name: the others take an objective or a point."""
 FREE = (Travelled(), UpdateRatio(), Turn())
 """Those that cost no gradient."""

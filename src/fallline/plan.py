@@ -298,10 +298,11 @@ SPANS = {
         ("eps", "factor", "delta", "low", "finish", "rate", "passes", "reach", "first", "cocob.alpha"), ABOVE
     ),
     **dict.fromkeys(("every", "period", "half", "steps", "patience", "block", "start", "growth", "batch"), COUNT),
-    **dict.fromkeys(("history", "window"), COUNT),
+    **dict.fromkeys(("history", "window", "rounds"), COUNT),
     **dict.fromkeys(("level", "sufficient", "shrink", "flatter"), INSIDE),
     "lowest": Span(-math.inf),
     "share": Span(0, 1, "low"),
+    "rows": AMOUNT,
     "tweedie.power": Span(1, 2, "both"),
 }
 """What the fields of parts may be; outside, a formula divides by zero, never ends or has no minimum."""

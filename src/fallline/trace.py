@@ -45,13 +45,13 @@ class Trace:
 
     def __init__(self, n: int = 1, gauges: Sequence[Any] = ()) -> None:
         self.n = n
-        self.gauges = {gauge.name(): gauge for gauge in gauges}
+        self.gauges = _by_name(gauges)
         self.columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, *self.gauges)}
         self.points: list[Array] = []
         self.steps: dict[str, Array] = {}
         self.about: dict[str, Any] = {}
         self._walked = 0.0
-        self._recent: list[Array] = []
+        self.recent: list[Array] = []  # of looks that gauges look back on: the start and the last two
 
     def __len__(self) -> int:
         return len(self.columns["t"])
@@ -152,7 +152,7 @@ class Trace:
     def _gauge(self, objective: Any, looks: Array, steps: list[int], rate: float) -> None:
         """Read every gauge at every look; one that looks back knows nothing at the start."""
         for w, before, after in zip(looks, (0, *steps), steps, strict=False):
-            recent = self._recent
+            recent = self.recent
             earlier = recent[-2] if len(recent) > 1 else None
             back = Back(recent[0], recent[-1], earlier, after - before, rate) if recent else None
             for name, gauge in self.gauges.items():
@@ -160,7 +160,7 @@ class Trace:
                     self.columns[name].append(gauge.read(objective, w))
                 else:
                     self.columns[name].append(gauge.since(objective, w, back) if back is not None else math.nan)
-            self._recent = [*recent[:1], *recent[1:][-1:], w]  # the start and the last two
+            self.recent = [*recent[:1], *recent[1:][-1:], w]
 
     def broken(self) -> str:
         """Why the walk cannot go on, whatever the stopping rules say: a loss that is no number, or beyond all bounds."""
@@ -172,16 +172,13 @@ class Trace:
         return f"diverged: {height} by update {t:,}"
 
     def copy(self, gauges: Sequence[Any] = ()) -> "Trace":
-        """Another trace with the same entries, to go on with; what a gauge has not read is NaN."""
-        other = Trace(self.n, (*self.gauges.values(), *gauges))
+        """Another trace with the same entries, to go on with; what a gauge has not read is NaN, and one anew is in its place."""
+        other = Trace(self.n, tuple({**self.gauges, **_by_name(gauges)}.values()))
         unread = [math.nan] * len(self)
         for name in {**self.columns, **other.columns}:
             other.columns[name] = list(self.columns.get(name, unread))
         other.points, other.steps, other.about = list(self.points), dict(self.steps), dict(self.about)
-        other._recent = self._recent or [
-            *self.points[:1],
-            *self.points[1:][-2:],
-        ]  # of a trace that was read from a file
+        other.recent = list(self.recent) or [*self.points[:1], *self.points[1:][-2:]]  # of one that had no gauges
         return other
 
     def between(self, first: int, last: int | None = None) -> "Trace":
@@ -195,14 +192,14 @@ class Trace:
         return part
 
     def save(self, path: Path | str) -> Path:
-        """Write the trace to a NumPy .npz file: a column an array, `path` for the points, `steps/NAME` for what is known of
-        single steps, `about` as JSON text.
+        """Write the trace to a NumPy .npz file: a column an array, `path` for the points, `recent` for those that
+        gauges look back on, `steps/NAME` for what is known of single steps, `about` as JSON text.
         """
         about = json.dumps({"format": FORMAT, "n": self.n, **self.about}, sort_keys=True)
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {name: self[name] for name in self.columns}
         arrays |= {STEP + name: values for name, values in self.steps.items()}
-        np.savez_compressed(buffer, about=np.array(about), path=self.path, **arrays)
+        np.savez_compressed(buffer, about=np.array(about), path=self.path, recent=np.array(self.recent), **arrays)
         return write_whole(path, buffer.getvalue())
 
     @classmethod
@@ -211,7 +208,7 @@ class Trace:
         try:
             with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = dict(file)
-            about, points = json.loads(str(arrays.pop("about"))), arrays.pop("path")
+            about, points, recent = json.loads(str(arrays.pop("about"))), arrays.pop("path"), arrays.pop("recent")
             if about.pop("format") != FORMAT:
                 raise ValueError("its format is another version's")
             steps = {name.removeprefix(STEP): arrays.pop(name) for name in list(arrays) if name.startswith(STEP)}
@@ -223,7 +220,7 @@ class Trace:
             raise InputError(f"There is no trace file {path}.") from None
         except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
             raise InputError(f"{path} is not a trace that fallline wrote ({error}).") from error
-        trace.points, trace.steps = list(points), steps
+        trace.points, trace.recent, trace.steps = list(points), list(recent), steps
         trace.columns = {name: column.tolist() for name, column in arrays.items()}
         trace.about = about
         return trace
@@ -233,3 +230,25 @@ class Trace:
         from fallline.figures import plot_traces
 
         return plot_traces({"": [self]}, **options)
+
+
+def _by_name(gauges: Sequence[Any]) -> dict[str, Any]:
+    """Gauges by their columns. Raises InputError for two of one name that read different things."""
+    named: dict[str, Any] = {}
+    for gauge in gauges:
+        name = gauge.name()
+        if name in COLUMNS:
+            raise InputError(f"A gauge is called {name}, which is a column of every trace: give it another name().")
+        if not _alike(named.setdefault(name, gauge), gauge):
+            raise InputError(
+                f"Two gauges are called {name} and would be one column: leave one out, or give it another name()."
+            )
+    return named
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether both read the same: a gauge's name has its numbers, and what else it holds must be the same object."""
+    if one is other:
+        return True
+    values = zip(one, other, strict=True) if type(one) is type(other) and isinstance(one, tuple) else ((one, other),)
+    return all(a is b or (isinstance(a, int | float) and a == b) for a, b in values)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fallline.cli.options import FITTING, READING, budget_of, options, reading_of
+from fallline.cli.options import FITTING, READING, GaugeOption, budget_of, options, reading_of
 from fallline.cli.progress import Progress
 from fallline.errors import InputError
 
@@ -35,6 +35,13 @@ BESIDE = ("data", "resume", "output", "quiet", "checkpoint", "log_to")  # what m
     default=None,
     help="Under --memory, keep encoded rows on the disk, or decode them at every pass.  [default: kept if there is room]",
 )
+@click.option(
+    "--gauge",
+    "gauges",
+    cls=GaugeOption,
+    multiple=True,
+    help="One more column of trace.npz and log.jsonl, such as noise_scale or noise_scale:rows=64; repeat for more.",
+)
 @click.option("--log-to", multiple=True, help="tensorboard or mlflow, beside log.jsonl.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the outcome only.")
 def fit(
@@ -51,7 +58,7 @@ def fit(
     \b
     Examples:
       fallline fit houses.csv --target price -o model
-      fallline fit clicks.parquet --target clicked --step adam --epochs 3
+      fallline fit clicks.parquet --target clicked --step adam --epochs 3 --gauge noise_scale
       fallline fit --resume -o model
       fallline predict model new.csv -o predictions.csv
     """
@@ -127,8 +134,9 @@ def _recipe(data: str, settings: dict[str, Any]) -> Any:
     if "step" not in plan and any(name in plan for name in ("variant", "rate", "batch_size", "schedule", "average")):
         plan["step"] = "plain"  # who names a variant or a rate means a descent of his own
     columns = {name: given.pop(name, None) for name in ("target", "weights", "memory", "cache")}
+    gauges = given.pop("gauges", ())
     made = Plan(**plan, budget=budget, amount=amount)
-    return Recipe(data, reading=reading_of(given), charges=charges, plan=made, **columns)
+    return Recipe(data, reading=reading_of(given), charges=charges, plan=made, gauges=gauges, **columns)
 
 
 def _planned(folder: Path) -> Any:

@@ -60,6 +60,18 @@ class StepOption(click.Option):
         return record and (record[0], f"{record[1]}  Rules: {', '.join(STEPS)}.  Methods: {', '.join(METHODS)}.")
 
 
+class GaugeOption(click.Option):
+    """An option whose help lists every gauge with its price; the table is read only when somebody asks."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option and its help."""
+        from fallline.gauges import WRITTEN
+
+        record, many = super().get_help_record(ctx), 100_000
+        prices = ", ".join(f"{name} {made().price(many):.2g}" for name, made in WRITTEN.items())
+        return record and (record[0], f"{record[1]}  A look at {many:,} rows costs, in passes over them: {prices}.")
+
+
 MOVING = [
     click.option("--warmup", type=int, help="Steps of linear warm-up before the schedule."),
     click.option("--sampler", help="shuffled, with_replacement or in_order.  [default: shuffled]"),

@@ -84,7 +84,8 @@ def _told(case: Case, seen: str, columns: tuple[int, ...]) -> Sign:
 def picked(X: Array, y: Array, most: int) -> Array:
     """Up to `most` columns, one at a time the one that takes most off what is left of y's variance (forward selection)."""
     rest, left = X - X.mean(axis=0), y - y.mean()
-    sizes, all_of_it, columns = (rest**2).sum(axis=0), float(((y - y.mean()) ** 2).sum()), []
+    sizes, all_of_it = (rest**2).sum(axis=0), float(left @ left)
+    columns: list[int] = []
     while len(columns) < most and left @ left > EXACT**2 * all_of_it:
         own = (rest**2).sum(axis=0)
         live = own > EXACT**2 * sizes

@@ -18,7 +18,7 @@ KIND = "checkpoint"
 def checkpoint_of(run: Run, mark: str) -> bytes:
     """The run as a file's bytes. `mark` says what it was walked on (see `mark_of`)."""
     state, trace = run.state, run.trace
-    arrays = {"w": state.w, "mean": state.mean, "path": trace.path}
+    arrays = {"w": state.w, "mean": state.mean, "path": trace.path, "recent": np.array(trace.recent)}
     arrays |= {f"memory.{k}": np.asarray(part) for k, part in enumerate(state.memory)}
     arrays |= {f"trace.{name}": trace[name] for name in trace.columns}
     arrays |= {f"steps.{name}": values for name, values in trace.steps.items()}
@@ -43,7 +43,7 @@ def run_from(content: bytes, name: str, mark: str) -> Run:
         trace = Trace(int(facts["n"]))
         trace.columns = {column: arrays[f"trace.{column}"].tolist() for column in facts["columns"]}
         trace.steps = {name: arrays[f"steps.{name}"] for name in facts.get("steps", ())}
-        trace.points, trace.about = list(arrays["path"]), dict(facts["about"])
+        trace.points, trace.recent, trace.about = list(arrays["path"]), list(arrays["recent"]), dict(facts["about"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name} cannot be gone on from ({error}): begin anew with --overwrite.") from None
     return Run(state, trace, "")

@@ -93,6 +93,9 @@ def fit(
             f"{flag} is for rows that are read in pieces, and these fit into memory: add --memory, or leave it out."
         )
     problem = recipe.problem(folder if folder.is_dir() else folder.absolute().parent)
+    for gauge in recipe.read_gauges():
+        if hasattr(gauge, "refuse"):
+            gauge.refuse(problem.objective)
     if (disk := problem.objective.disk) is not None and not disk.kept:
         recipe = replace(recipe, cache=False)  # as above: the order of the rows is another
     with locked(folder):
@@ -180,10 +183,11 @@ def _stretches(
                    plan=recipe.plan.as_dict(), at=_now())  # fmt: skip
     else:
         told.event("resumed", t=run.state.t, looks=len(run.trace), command=command, at=_now())
+    gauges = recipe.read_gauges()
     pause = _Pause(problem, told, hooks, every, 0 if run is None else len(run.trace))
     while True:
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-            run = recipe.plan.run(problem.objective, stops=(pause.begun(),), start=run)
+            run = recipe.plan.run(problem.objective, gauges=gauges, stops=(pause.begun(),), start=run)
         if run.reason in (STRETCH, STOPPED):
             _checkpoint(folder, run, mark, told)
         if run.reason != STRETCH:

@@ -12,6 +12,7 @@ import tomli_w
 from fallline.averages import AVERAGES
 from fallline.data.room import bytes_of
 from fallline.errors import InputError
+from fallline.gauges import WRITTEN
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.penalties import PENALTIES
 from fallline.plan import ORDERS, WAYS, Plan, part
@@ -26,7 +27,8 @@ class Recipe:
     source: a path or the name of a bundled set. reading: options of `fallline.load`. weights: the column of row weights.
     memory: such as "1GB", to read the data in pieces and get by with so much beside what the program itself takes; None:
     whatever the whole table takes. cache: whether encoded rows are put on the disk then, or decoded at every pass; None:
-    decoded where the disk has no room and the plan can do with it.
+    decoded where the disk has no room and the plan can do with it. gauges: further columns of the trace, such as "noise_scale" or
+    "noise_scale:rows=64" (fallline.gauges.WRITTEN).
     """
 
     source: str
@@ -37,6 +39,7 @@ class Recipe:
     plan: Plan = field(default_factory=Plan)
     memory: str | None = None
     cache: bool | None = None
+    gauges: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that there are not, and settings that cannot be: before anything is read."""
@@ -51,6 +54,7 @@ class Recipe:
         ):
             if text:
                 part(table, text, kind)
+        self.read_gauges()
         if self.memory:
             bytes_of(self.memory)
         if self.cache is False:
@@ -71,6 +75,10 @@ class Recipe:
         room = Room(bytes_of(self.memory), folder, cache) if self.memory else None
         return problem_of(self.source, self.target, self.charges, self.weights, room=room, **self.reading)
 
+    def read_gauges(self) -> tuple[Any, ...]:
+        """The gauges. Raises InputError for one that there is not."""
+        return tuple(part(WRITTEN, text, "gauge") for text in self.gauges)
+
     @property
     def walk(self) -> str:
         """All that the steps depend on beside the data, as text."""
@@ -85,7 +93,8 @@ class Recipe:
             "objective": self.charges._asdict(),
             "plan": self.plan.as_dict(),
         }
-        return tomli_w.dumps({name: _given(table) for name, table in tables.items()})
+        trace = {"trace": {"gauges": list(self.gauges)}} if self.gauges else {}
+        return tomli_w.dumps({name: _given(table) for name, table in (tables | trace).items()})
 
     @classmethod
     def from_toml(cls, path: Path) -> "Recipe":
@@ -97,7 +106,8 @@ class Recipe:
             }
             columns = {name: data.pop(name, None) for name in ("target", "weights", "memory", "cache")}
             charges, plan = Charges(**tables["objective"]), Plan(**tables["plan"])
-            return cls(data.pop("source"), reading=data, charges=charges, plan=plan, **columns)
+            gauges = tuple(tables.get("trace", {}).get("gauges", ()))
+            return cls(data.pop("source"), reading=data, charges=charges, plan=plan, gauges=gauges, **columns)
         except InputError:
             raise
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
