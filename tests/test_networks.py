@@ -96,7 +96,10 @@ def test_the_engine_gives_the_bits_of_a_plain_torch_loop(noisy):
     assert all(torch.equal(held, named) for held, named in zip(module.buffers(), fitted.buffers(), strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in ("SparseAdam", "Muon")])
+EXTRA = ("ScheduleFreeAdamW", "Prodigy", "SOAP", "Lion")  # of the library of the extra `optimizers`
+
+
+@pytest.mark.parametrize("name", [*(name for name in names() if name != "SparseAdam"), *EXTRA])
 def test_every_class_of_torch_optim_walks_and_goes_on_with_the_same_bits(name):
     net = Net(network(torch.float32, noisy=True), table(torch.float32))
     schedule = Constant(0.01)
@@ -112,6 +115,89 @@ def test_going_on_with_another_optimizer_is_refused():
     net = Net(network(torch.float32), table(torch.float32))
     with pytest.raises(InputError, match="walked by Adam, whose memory SGD cannot use"):
         walk(net, 3, Optimizer("SGD"), start=walk(net, 1, Optimizer("Adam")))
+
+
+def test_muon_takes_the_matrices_and_adamw_the_rest():
+    net = Net(network(torch.float32), table(torch.float32))
+    muon, adam = (walk(net, step=Optimizer(name), stop=Updates(1)).w for name in ("Muon", "AdamW"))
+    ends = np.cumsum([0, *net.flat.sizes])
+    for name, first, last in zip(net.layers, ends, ends[1:], strict=False):
+        moved = np.abs(muon[first:last] - net.start()[first:last]).max()
+        assert moved > 1e-3
+        assert np.array_equal(muon[first:last], adam[first:last]) == name.endswith("bias")
+
+
+def test_schedule_free_answers_with_its_average():
+    net = Net(network(torch.float32), table(torch.float32))
+    run = walk(net, 3, Optimizer("ScheduleFreeAdamW"), schedule=Constant(0.05))
+    assert not np.array_equal(run.w, run.state.w)  # it steps from another point
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "StepLR:step_size=5,gamma=0.5",
+        "CosineAnnealingLR",
+        "OneCycleLR",
+        "MultiStepLR:milestones=5/9",
+        "ExponentialLR:gamma=0.9,every=6",
+    ],
+)
+def test_schedulers_of_torch_set_the_rates_that_torch_sets(text):
+    net = Net(network(torch.float32), table(torch.float32))
+    plan = Plan(step="SGD", rate=0.1, batch_size=16, schedule=text, budget="updates", amount=12)
+    schedule = plan.pace(net, 0.1)
+    settings = {
+        "StepLR": {"step_size": 5, "gamma": 0.5}, "CosineAnnealingLR": {"T_max": 12}, "MultiStepLR": {"milestones": [5, 9]},
+        "OneCycleLR": {"max_lr": 0.1, "total_steps": 12}, "ExponentialLR": {"gamma": 0.9},
+    }  # fmt: skip
+    name = text.partition(":")[0]
+    optimizer = torch.optim.SGD(network(torch.float32).parameters(), 0.1)
+    theirs = getattr(torch.optim.lr_scheduler, name)(optimizer, **settings[name])
+    for t in range(1, 13):
+        assert schedule.at(t) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+        optimizer.step()
+        if "every" not in text or t % 6 == 0:
+            theirs.step()
+    run = plan.run(net)
+    assert run.trace.last("rate") == pytest.approx(schedule.at(12))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("FooLR", "no FooLR"),
+        ("StepLR", "step_size"),
+        ("ReduceLROnPlateau", "reduce_on_plateau"),
+        ("OneCycleLR:total_steps", "no setting"),
+        ("OneCycleLR:total_steps=4", "ends after 5 updates"),
+    ],
+)
+def test_schedulers_that_cannot_be_are_named(text, says):
+    net = Net(network(torch.float32), table(torch.float32))
+    with pytest.raises(InputError, match=says):
+        Plan(step="SGD", rate=0.1, schedule=text, amount=9).run(net)
+
+
+class Heavy(nn.Module):
+    """Says that memory is full from so many rows on."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows, self.inside = rows, nn.Linear(WIDE, 2)
+
+    def forward(self, x):
+        if self.training and len(x) > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.inside(x)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"), [(10, "one of 8 does: take batch_size=8, or .* accumulate=4"), (0, "nor does a single row")]
+)
+def test_a_batch_too_large_for_memory_names_the_one_that_fits(rows, says):
+    with pytest.raises(InputError, match=says):
+        Plan(step="adam", rate=0.01, batch_size=32).run(Net(Heavy(rows), table(torch.float32)))
 
 
 def test_settings_reach_the_optimizer_and_unknown_ones_are_named():
@@ -240,6 +326,7 @@ BAD = {
     "amounts under cross entropy": (network(torch.float32), (X, X[:, 0]), "cross_entropy", "numbers of classes"),
     "shapes that broadcast": (network(torch.float32), (X, X[:, 0]), "mse", "Shapes do not meet"),
     "text": (network(torch.float32), (np.array([["a"] * WIDE] * ROWS), LABELS), None, "takes numbers"),
+    "a number missing": (network(torch.float32), (torch.where(X > 2, torch.nan, X), LABELS), None, "have nan in row"),
     "no rows": (network(torch.float32), (X[:0], LABELS[:0]), None, "no rows"),
     "an unknown loss": (network(torch.float32), (X, LABELS), "focal", 'no loss "focal"'),
     "a loss that is none": (network(torch.float32), (X, LABELS), 3, "The loss is 3"),

@@ -215,7 +215,7 @@ class Plan:
 
     def pace(self, objective: Any, rate: float) -> Any:
         """The schedule of the walk on `objective`, from that rate."""
-        schedule: Any = self._schedule(rate, self.updates(objective.n), float(objective.penalty.pull(1.0)))
+        schedule: Any = self._schedule(objective, rate)
         return Warmup(schedule, self.warmup) if self.warmup else schedule
 
     def stepper(self, objective: Any) -> tuple[Any, Any, float]:
@@ -239,11 +239,16 @@ class Plan:
         step = ClipValue(step, self.clip_value) if self.clip_value is not None else step
         return ClipNorm(step, self.clip_norm) if self.clip_norm is not None else step
 
-    def _schedule(self, rate: float, updates: int, alpha: float) -> Any:
+    def _schedule(self, objective: Any, rate: float) -> Any:
         """The schedule; what its text leaves open is laid out over the budget, so that it does what it is for."""
         text = self.schedule
         if not isinstance(text, str):
             return text
+        if is_class(text):
+            if not hasattr(objective, "schedule"):
+                raise InputError(f"{text} is a class of torch.optim, for networks: there are {', '.join(SCHEDULES)}.")
+            return objective.schedule(text, rate, self.updates(objective.n))
+        updates, alpha = self.updates(objective.n), float(objective.penalty.pull(1.0))
         name = named(text, SCHEDULES)
         if name == "optimal" and not alpha and "alpha" not in text:
             raise InputError('The schedule "optimal" is made for an L2 penalty, and there is none: add --penalty l2.')

@@ -1,10 +1,11 @@
-"""A step rule that another library walks, by its class's name."""
+"""Step rules that another library walks, by their class's name, and how such names are written."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fallline.errors import InputError
 
-SCALES = ("fan_in",)
+SCALES = ("", "fan_in")
+TRUTH = {"true": True, "false": False}
 
 
 class Optimizer(NamedTuple):
@@ -16,34 +17,47 @@ class Optimizer(NamedTuple):
     """
 
     name: str = "Adam"
-    settings: tuple[tuple[str, float], ...] = ()
+    settings: tuple[tuple[str, Any], ...] = ()
     scale: str = ""
 
     @classmethod
     def read(cls, text: str) -> "Optimizer":
-        """From `Name:setting=value,…`; a value is a number, or true or false. Raises InputError for anything else."""
-        name, _, rest = text.partition(":")
-        scale, settings = "", []
-        for setting in filter(None, rest.split(",")):
-            key, equals, value = (piece.strip() for piece in setting.partition("="))
-            if key == "scale" and value in SCALES:
-                scale = value
-                continue
-            try:
-                settings.append((key, TRUTH[value] if value in TRUTH else float(value)))
-            except ValueError:
-                raise InputError(
-                    f'"{setting}" in step "{text}" is no setting: write {name}:name=number, true or false for a switch, '
-                    f"scale={' or '.join(SCALES)}."
-                ) from None
-            if not equals:
-                raise InputError(f'"{setting}" in step "{text}" is no setting: write {name}:name=value.')
-        return cls(name.strip(), tuple(settings), scale)
-
-
-TRUTH = {"true": True, "false": False}
+        """From `Name:setting=value,…` (see `class_in`). Raises InputError for what is not written so."""
+        name, settings = class_in(text, "step")
+        scale = str(settings.pop("scale", ""))
+        if scale not in SCALES:
+            raise InputError(f'scale={scale} in step "{text}" cannot be: there is {SCALES[1]}, or nothing.')
+        return cls(name, tuple(settings.items()), scale)
 
 
 def is_class(text: object) -> bool:
-    """Whether a step's text names a class, as torch.optim writes them, and not a rule of fallline's."""
+    """Whether a part's text names a class, as torch writes them, and not a part of fallline's."""
     return isinstance(text, str) and text.strip()[:1].isupper()
+
+
+def class_in(text: str, kind: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings in `Name:setting=value,…`.
+
+    A value is a number, true or false, a word, or several of these with / between them: `betas=0.9/0.95`. Raises InputError for a
+    setting without a value.
+    """
+    name, _, rest = text.partition(":")
+    settings = {}
+    for setting in filter(None, rest.split(",")):
+        key, equals, value = (piece.strip() for piece in setting.partition("="))
+        if not equals:
+            raise InputError(f'"{setting}" in {kind} "{text}" is no setting: write {name}:name=value.')
+        settings[key] = _read(value)
+    return name.strip(), settings
+
+
+def _read(value: str) -> Any:
+    if value in TRUTH:
+        return TRUTH[value]
+    if "/" in value:
+        return tuple(_read(each) for each in value.split("/"))
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else number

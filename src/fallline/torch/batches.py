@@ -38,6 +38,8 @@ class Tensors:
                 )
         if self.n == 0:
             raise InputError("The inputs have no rows: give at least one.")
+        for name, held in (("inputs", self.inputs), ("targets", self.targets), ("weights", self.weights)):
+            refuse_infinite(held, name)
         self._held: dict[int, torch.Tensor] = {}
 
     def batch(self, rows: Picked) -> tuple[Any, Any, Any]:
@@ -206,6 +208,18 @@ def given(batch: Any) -> Given:
             f"A batch is (inputs, targets), and the data gave {parts}: pack several inputs into one tuple."
         )
     return Given(*batch)
+
+
+def refuse_infinite(held: torch.Tensor | None, name: str) -> None:
+    """Raise InputError where a number is missing or infinite, with the first row that has one."""
+    if held is not None and held.is_floating_point() and not bool(torch.isfinite(held.sum())):
+        wrong = ~torch.isfinite(held.reshape(len(held), -1))
+        if bool(wrong.any()):
+            row, column = wrong.nonzero()[0].tolist()
+            value = float(held.reshape(len(held), -1)[row, column])
+            raise InputError(
+                f"The {name} have {value:g} in row {row}, number {column} (counted from 0): fill it, or leave the row out."
+            )
 
 
 def whole(targets: Any) -> Any:

@@ -78,7 +78,11 @@ class Autograd(NamedTuple):
                 t = state.t + k + 1
                 inputs, targets, weights = net.data.batch(rows)
                 flat.clear()
-                seen[k, 0] = _backward(net, inputs, targets, weights)
+                try:
+                    seen[k, 0] = _backward(net, inputs, targets, weights)
+                except (torch.OutOfMemoryError, RuntimeError) as error:
+                    raise_unless_memory(error)
+                    raise InputError(too_large(net, inputs, targets)) from error
                 measured = t <= FIRST or t % OFTEN == 0
                 before = flat.read().clone() if measured else None
                 if measured:
@@ -116,6 +120,35 @@ def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor
         loss.backward()
         total = total + loss.detach()
     return total
+
+
+def raise_unless_memory(error: Exception) -> None:
+    """Let every other error go on."""
+    if not (isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)):
+        raise error
+
+
+def too_large(net: Any, inputs: Any, targets: Any) -> str:
+    """The sentence for a batch that memory does not hold, with the largest half, quarter, … of it that it does."""
+    count = len(targets)
+    fits = count // 2
+    while fits:
+        net.flat.clear()
+        try:
+            _backward(net, inputs[:fits], targets[:fits], None)
+            break
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            raise_unless_memory(error)
+            fits //= 2
+    net.flat.clear()
+    said = f"A batch of {count:,} rows does not fit into the memory of {net.device}"
+    if not fits:
+        return f"{said}, nor does a single row: take a smaller module."
+    parts = -(-count // fits) * net.accumulate
+    return (
+        f"{said}; one of {fits:,} does: take batch_size={fits}, or keep the batch and compute it in parts with "
+        f"Net(…, accumulate={parts})."
+    )
 
 
 def _again(net: Any, flat: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor:

@@ -19,6 +19,7 @@ from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_lab
 from fallline.torch.engine import Autograd
 from fallline.torch.flat import flat_of
 from fallline.torch.packing import unpacked
+from fallline.torch.schedulers import Scheduler, scheduler_of
 
 Array = np.ndarray[Any, Any]
 
@@ -159,6 +160,10 @@ class Net:
     def walker(self, seed: int) -> Autograd:
         """Who walks it: torch's autograd and optimizers (see engine.py); a seed for dropout and loaders."""
         return Autograd(self.layers, seed)
+
+    def schedule(self, text: str, rate: float, updates: int) -> Scheduler:
+        """A schedule of torch.optim.lr_scheduler, over so many updates (see schedulers.py)."""
+        return scheduler_of(text, rate, updates)
 
     def sampler(self, batch: int, seed: int) -> Any:
         """The order of its rows where the data bring one; None where fallline draws it."""

@@ -1,10 +1,11 @@
 """From a step rule to what walks a network by it: torch's own optimizer wherever there is one."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from fallline.errors import InputError
 from fallline.steps import (
@@ -29,6 +30,8 @@ Settings = dict[str, Any]
 
 FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # those that torch has in one kernel
 CLOSED = ("LBFGS",)  # those that look at the loss again within a step
+MATRICES = ("Muon",)  # those that take matrices alone
+OWN: dict[str, Settings] = {"Muon": {"adjust_lr_fn": "match_rms_adamw"}}  # so that one rate suits both halves
 SETTINGS: dict[type, Callable[[Any], tuple[str, Settings]]] = {
     Plain: lambda step: ("SGD", {}),
     Momentum: lambda step: ("SGD", {"momentum": step.beta}),
@@ -71,26 +74,30 @@ class Clip(NamedTuple):
 class Torch:
     """A class of torch.optim, or of the extra library, on a module's parameters."""
 
-    def __init__(self, name: str, settings: Settings, flat: Flat, scale: str = "") -> None:
+    def __init__(self, name: str, settings: Settings, tensors: Sequence[nn.Parameter], scale: str = "") -> None:
         self.name, self.closed = name, name in CLOSED
         made = class_of(name)
-        own = {"fused": True} if name in FUSED and flat.tensors[0].device.type in ("cpu", "cuda") else {}
-        groups = [{"params": flat.tensors, "factor": 1.0}]
+        own: Settings = dict(OWN.get(name, {}))
+        if name in FUSED and tensors[0].device.type in ("cpu", "cuda"):
+            own["fused"] = True
+        groups = [{"params": tensors, "factor": 1.0}]
         if scale:
-            groups = [{"params": [tensor], "factor": _factor(tensor)} for tensor in flat.tensors]
+            groups = [{"params": [tensor], "factor": _factor(tensor)} for tensor in tensors]
         try:
             self.optimizer = made(groups, lr=1.0, **{**own, **settings})
-        except TypeError as error:
+        except (TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{name} cannot be made with these settings ({error}).") from None
 
     def step(self, rate: float, t: int, closure: Callable[[], Any]) -> None:
         """One step at that rate."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
-        if self.closed:
-            self.optimizer.step(closure)
-        else:
-            self.optimizer.step()
+        try:
+            self.optimizer.step(*(closure,) if self.closed else ())
+        except RuntimeError as error:
+            if t > 1:
+                raise
+            raise InputError(f"{self.name} cannot step on this module ({error}): name another optimizer.") from error
 
     def memory(self) -> Any:
         """What it remembers."""
@@ -104,6 +111,33 @@ class Torch:
         """Put the point to answer with in the parameters, or the one to step from: they differ in Schedule-Free."""
         if hasattr(self.optimizer, "eval"):
             self.optimizer.eval() if answering else self.optimizer.train()
+
+
+class Split:
+    """Rules for matrices on the matrices, and AdamW on the rest, which they cannot take."""
+
+    closed = False
+
+    def __init__(self, name: str, settings: Settings, tensors: Sequence[nn.Parameter], scale: str = "") -> None:
+        matrices = [tensor for tensor in tensors if tensor.ndim == 2]
+        rest = [tensor for tensor in tensors if tensor.ndim != 2]
+        self.name = name
+        self.both = [Torch(name, settings, matrices, scale)] if matrices else []
+        self.both += [Torch("AdamW", {}, rest)] if rest else []
+
+    def step(self, rate: float, t: int, closure: Callable[[], Any]) -> None:
+        for each in self.both:
+            each.step(rate, t, closure)
+
+    def memory(self) -> Any:
+        return [each.memory() for each in self.both]
+
+    def restore(self, memory: Any) -> None:
+        for each, held in zip(self.both, memory, strict=True):
+            each.restore(held)
+
+    def answering(self, answering: bool) -> None:
+        """The point that they step from is the one that they answer with."""
 
 
 class Rule:
@@ -131,16 +165,17 @@ class Rule:
         """The point that it steps from is the one that it answers with."""
 
 
-def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Rule]:
+def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Split | Rule]:
     """The bounds on the gradient, and who steps."""
     bounds = []
     while isinstance(step, ClipNorm | ClipValue):
         bounds.append(step)
         step = step.step
     if isinstance(step, Optimizer):
-        return Clip(tuple(bounds)), Torch(step.name, dict(step.settings), flat, step.scale)
+        made = Split if step.name in MATRICES else Torch
+        return Clip(tuple(bounds)), made(step.name, dict(step.settings), flat.tensors, step.scale)
     if type(step) in SETTINGS:
-        return Clip(tuple(bounds)), Torch(*SETTINGS[type(step)](step), flat)
+        return Clip(tuple(bounds)), Torch(*SETTINGS[type(step)](step), flat.tensors)
     return Clip(tuple(bounds)), Rule(step, flat)
 
 
