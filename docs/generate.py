@@ -78,7 +78,7 @@ def symptom_row(name: str, symptom: Any) -> dict[str, str]:
         "name": f"`{name}`",
         "what is seen": summary(symptom.detect),
         "why": symptom.why,
-        "concept": f"[{CONCEPTS[symptom.concept]}](concepts/{symptom.concept}.md)",
+        "concept": f"[{CONCEPTS[symptom.concept].title}](concepts/{symptom.concept}.md)",
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.exceptions import ConvergenceWarning
 
 from fallline import GDClassifier, GDRegressor, Linear, Plan, SoftmaxRegression, load, solve
 from fallline.cli import main
@@ -21,6 +22,8 @@ from fallline.explain.finding import Effect, Tried, number, percent
 from fallline.explain.probe import probe
 from fallline.explain.prospect import Prospect
 from fallline.explain.symptoms import SYMPTOMS, signs
+from fallline.fitting import Recipe
+from fallline.fitting.folder import PLAN
 from fallline.gauges import Validation
 from fallline.losses import LogLoss, SquaredError
 from fallline.penalties import L1, L2, NoPenalty
@@ -327,6 +330,13 @@ def test_estimators_are_explained_on_their_data():
     ended = GDRegressor(step="plain", eta0=1e-4, max_epochs=1000, tol=1e-2).fit(X, Y)  # by its rule, far before that
     assert ended.explain(X, Y).findings[0].symptom == "too_small"
     assert GDRegressor().fit(X, Y).explain(X, Y).headline == HEALTHY
+    single = X.astype(np.float32)
+    with pytest.warns(ConvergenceWarning):
+        kept = GDRegressor(step="plain", eta0=1e-4, max_epochs=3).fit(single, Y)
+    assert kept.explain(single, Y).findings  # the very rows, of 32 bits
+    for rows, target in ((single[:400], Y[:400]), (single, Y + 0.1), (single[:, :3], Y)):
+        with pytest.raises(InputError, match="X and y are not what was fitted"):
+            kept.explain(rows, target)
     lost = GDRegressor(step="plain", eta0=10.0)
     with pytest.raises(DivergedError):
         lost.fit(X, Y)
@@ -347,8 +357,12 @@ def test_the_command_explains_a_folder_and_apply_makes_another(tmp_path: Path):
     for word in ("1. The rate is far too small", "Seen:", "Why:", "Change: raise the rate", "Expected:", "Tried ("):
         assert word in said.output
     found = json.loads(call("explain", sick, "--json").stdout)
-    assert found["findings"][0]["symptom"] == "too_small"
-    assert found["findings"][0]["concept"] in CONCEPTS
+    first = found["findings"][0]
+    assert (first["symptom"], first["gist"]) == ("too_small", CONCEPTS[first["concept"]].gist)
+    assert CONCEPTS[first["concept"]].gist in said.output
+    changed = replace(Recipe.from_toml(sick / PLAN).plan, rate=first["change"]["plan"]["rate"])
+    assert Plan(**first["change"]["plan"]) == changed
+    assert first["change"]["applies"]
     applied = call("explain", sick, "--apply", "--json", "-o", better)
     assert json.loads(applied.stdout)["headline"] == found["headline"]
     assert "it was" in applied.stderr
@@ -364,3 +378,30 @@ def test_a_fit_that_diverged_is_explained_from_its_folder_and_what_is_no_fit_is_
     assert call("fit", "diabetes", "--step", "plain", "--rate", "5", "-o", lost, "-q").exit_code == 1
     assert "The run diverged" in call("explain", lost).output
     assert "holds no fit" in call("explain", tmp_path).output
+
+
+def test_every_concept_has_its_page_and_a_gist_of_one_sentence():
+    pages = Path(__file__).resolve().parents[1] / "docs" / "concepts"
+    for name, concept in CONCEPTS.items():
+        assert (pages / f"{name}.md").exists(), name
+        assert concept.gist.endswith("."), name
+        assert ". " not in concept.gist, name
+
+
+def test_a_fit_in_pieces_is_explained_where_memory_holds_its_rows_and_refused_at_once_where_not(
+    tmp_path: Path, monkeypatch
+):
+    table, folder = tmp_path / "t.csv", tmp_path / "m"
+    rows = ("\n".join(",".join(f"{value:.4f}" for value in row) for row in np.column_stack([X, Y]))) + "\n"
+    table.write_text("a,b,c,d,y\n" + rows)
+    walk = ["--step", "plain", "--rate", "0.0001", "--memory", "5MB", "-q", "-o", folder]
+    assert call("fit", table, *walk).exit_code == 0
+    said = call("explain", folder)
+    assert "The rate is far too small" in said.output
+    table.write_text("a,b,c,d,y\n" + rows.replace("-", ""))
+    other = call("explain", folder)
+    assert (other.exit_code, "t.csv are not what was fitted" in other.output) == (2, True)
+    monkeypatch.setattr("fallline.data.room.free_memory", lambda: 100)
+    table.write_bytes(b"\0" * len(rows))  # not read: its size alone tells
+    refused = call("explain", folder)
+    assert (refused.exit_code, "does not fit into memory" in refused.output) == (2, True)

@@ -47,9 +47,10 @@ def explain(folder: str, make: bool, output: str | None, overwrite: bool, as_jso
             f"The fit in {path} has not ended: go on with fallline fit --resume -o {path}, then explain it."
         )
     recipe = Recipe.from_toml(path / PLAN)
+    read = _in_memory(recipe)
     try:
         progress.say("reading, forecasting and trying changes ...")
-        found = _explained(path, recipe)
+        found = _explained(path, read)
     finally:
         progress.end()
     click.echo(json.dumps(plain(found.as_dict()), indent=1, ensure_ascii=False) if as_json else str(found))
@@ -80,11 +81,26 @@ def explain(folder: str, make: bool, output: str | None, overwrite: bool, as_jso
     click.echo(made_words, err=as_json)  # so that --json prints nothing but JSON
 
 
+def _in_memory(recipe: Any) -> Any:
+    """The recipe with its rows read whole. Raises InputError where memory does not hold them: they are walked again and again."""
+    from dataclasses import replace
+
+    from fallline.data.room import memory_for
+
+    if recipe.memory and memory_for(Path(recipe.source)):
+        raise InputError(
+            f"{recipe.source} does not fit into memory, and a fit in pieces is not explained: fit a part of its rows that "
+            "does, without --memory, and explain that fit."
+        )
+    return replace(recipe, memory=None, cache=None)
+
+
 def _explained(folder: Path, recipe: Any) -> Any:
     """The findings of the fit in a folder."""
     import numpy as np
 
     from fallline.explain.explanation import explain as explained
+    from fallline.explain.explanation import refuse_other_rows
     from fallline.fitting.folder import TRACE
     from fallline.model import FILE, Model
     from fallline.trace import Trace
@@ -96,6 +112,8 @@ def _explained(folder: Path, recipe: Any) -> Any:
     else:
         w = trace.path[-1] if trace.points else problem.objective.start()
     data = problem.data
+    fix = "give them back as they were, or fit again"
+    refuse_other_rows(problem.objective, trace, w, f"The data in {recipe.source} are", fix)
     return explained(
         problem.objective, recipe.plan, trace, w, diverged=bool(trace.about.get("diverged")), names=data.columns,
         units=(data.target_mean, data.target_scale),

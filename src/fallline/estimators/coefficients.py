@@ -60,7 +60,7 @@ class Coefficients(NamedTuple):
 
     def point(self, size: int, scales: Scales) -> Array:
         """And back, (size,). Raises InputError where the objective asks for another number of them."""
-        if self.coef.size not in (size, size - len(self.intercept)):
+        if self.coef.shape[1] != len(scales.centre) or self.coef.size not in (size, size - len(self.intercept)):
             raise InputError(
                 f"The model to go on with has {self.coef.size} coefficients, and this table asks for "
                 f"{size - len(self.intercept)}: fit another estimator, or set warm_start=False."

@@ -21,7 +21,7 @@ from fallline.estimators.settings import CONSTRAINTS, Task, objective_of, plan_o
 from fallline.estimators.streaming import Rows
 from fallline.estimators.waiting import Waited
 from fallline.estimators.watching import Callbacks, Line, Watching
-from fallline.explain.explanation import Explanation, explain, explain_run
+from fallline.explain.explanation import Explanation, explain, explain_run, refuse_other_rows
 from fallline.forecast.ahead import forecast_of
 from fallline.forecast.result import Forecast
 from fallline.objectives.variants import with_weights
@@ -87,13 +87,17 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
         """What ails the fit to X, y, most important first, with the one change that mends it, tried before it is told.
 
         An estimator that is not fitted, as after a fit that ran away, is walked first. Raises InputError for each class against
-        the rest.
+        the rest, and for rows, weights or settings that are not those of the fit.
         """
         plan, objective, names, scales = self._one_walk(X, y, sample_weight, "explain")
         trace = getattr(self, "trace_", None)
         if not isinstance(trace, Trace):
             return explain_run(plan.run(objective), names=names)
-        return explain(objective, plan, trace, self._model().point(objective.size, scales), names=names)
+        same = self.n_features_in_ == objective.model.d
+        w = self._model().point(objective.size, scales) if same else np.zeros(0)
+        fix = "give the X, y and sample_weight of fit, and leave the settings as they were, or fit again"
+        refuse_other_rows(objective, trace, w, "X and y are", fix)
+        return explain(objective, plan, trace, w, names=names)
 
     def _one_walk(self, X: Any, y: Any, sample_weight: Any, doing: str) -> tuple[Plan, Any, Any, Scales]:
         """The plan and the objective of a fit, the columns' names and scales; `doing`, in words, what they are wanted for."""

@@ -21,6 +21,7 @@ Array = np.ndarray[Any, Any]
 
 HEALTHY = "healthy: nothing to change"
 WHOLE = 0.9  # of the updates that a budget allows: with fewer the run did not come to its end
+SAME, ROUNDED = 1e-4, 1e-6  # of the loss at the end, and at the start: what 32 bits lose of a table and of coefficients
 TRIED = 3  # causes of a slow walk that are tried, the largest gain first, until one is borne out
 
 
@@ -136,6 +137,24 @@ def explain(
         left, excess = case.left, float(case.excess[-1])
     loss = float(trace.last("loss"))
     return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began)
+
+
+def refuse_other_rows(objective: Any, trace: Trace, w: Array, what: str, fix: str) -> None:
+    """Raise InputError where the rows of `objective` are not those that the trace's walk ended on at `w`: other rows have
+    another loss there.
+
+    what: the rows in words; fix: what to give instead.
+    """
+    there = float(objective.value(w)) if len(w) == objective.size else np.nan
+    loss, first = float(trace.last("loss")), float(trace["loss"][0])
+    if objective.n == trace.n and (
+        not np.isfinite(loss) or abs(there - loss) <= SAME * abs(loss) + ROUNDED * abs(first)
+    ):
+        return
+    rows = f"{objective.n:,} rows of {objective.model.d:,} columns"
+    rows += "" if objective.n == trace.n else f" where {trace.n:,} rows were fitted"
+    height = f", with a loss of {number(there)} where the fit ended at {number(loss)}" if np.isfinite(there) else ""
+    raise InputError(f"{what} not what was fitted ({rows}{height}): {fix}.")
 
 
 def _walked(plan: Plan, trace: Trace) -> Plan:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fallline.explain.concepts import CONCEPTS, page
+from fallline.explain.concepts import CONCEPTS
 from fallline.plan import Plan
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -56,6 +56,14 @@ class Change(NamedTuple):
         """Whether a recipe can say it."""
         return not (self.at_zero or self.weighs or self.asks)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values: the changed plan whole, and what of the charges and of the reading changes with it."""
+        plan = {name: _plain(value) for name, value in self.plan.as_dict().items()}
+        return {
+            "text": self.text, "plan": plan, "objective": dict(self.charges), "data": dict(self.reading),
+            "applies": self.ready, "decide": self.asks,
+        }  # fmt: skip
+
 
 class Tried(NamedTuple):
     """What a probe found. budget: in words; effect: None where the change is the user's to decide, and nothing was tried."""
@@ -99,14 +107,10 @@ class Finding:
     rows: tuple[int, ...] = ()
     updates: tuple[int, int] | None = None
 
-    @property
-    def link(self) -> str:
-        """The page of its concept."""
-        return page(self.concept)
-
     def lines(self) -> list[str]:
         """What it says, a line a part."""
-        said = [f"Seen: {self.seen}", f"Why: {self.why} ({CONCEPTS[self.concept]}: {self.link})"]
+        about = CONCEPTS[self.concept]
+        said = [f"Seen: {self.seen}", f"Why: {self.why}", f"The concept, {about.title}: {about.gist}"]
         if self.change is None:
             return said
         said.append(f"{'For you to decide' if self.change.asks else 'Change'}: {self.change.text}")
@@ -121,10 +125,16 @@ class Finding:
         effects = {"expected": self.expected, "tried": self.tried and self.tried.effect}
         return {
             "symptom": self.symptom, "title": self.title, "seen": self.seen, "why": self.why, "concept": self.concept,
-            "page": self.link,
+            "gist": CONCEPTS[self.concept].gist,
             "columns": list(self.columns), "rows": list(self.rows), "updates": self.updates and list(self.updates),
-            "change": self.change and self.change.text, **{name: effect and effect._asdict() for name, effect in effects.items()},
+            "change": self.change and self.change.as_dict(),
+            **{name: effect and effect._asdict() for name, effect in effects.items()},
         }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """A setting of a plan; a part that Python gave in its own words."""
+    return value if isinstance(value, str | int | float) else repr(value)
 
 
 def percent(share: float) -> str:
