@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from fallline.averages import Last, PolyakRuppert
 from fallline.data import load
+from fallline.data.cache import Disk
 from fallline.data.column import Numbers, Text, column
 from fallline.data.facts import facts_of
 from fallline.data.pieces import pieces_of
@@ -363,7 +364,8 @@ def test_rows_in_order_of_class_or_time_are_learnt_as_well_as_in_memory(data, tm
     """Within 1 %, after 1, 2 and 5 passes, by windows that hold a small part of the rows."""
     path, target = data(tmp_path)
     plan = {"step": "plain", "rate": 0.003}
-    inside, outside = (heights(path, target, room, plan, (1, 2, 5), (0,)) for room in (None, Room(SMALL, tmp_path)))
+    rooms = None, Room(SMALL, tmp_path, mixed=True)
+    inside, outside = (heights(path, target, room, plan, (1, 2, 5), (0,)) for room in rooms)
     np.testing.assert_allclose(outside, inside, rtol=0.01)
 
 
@@ -374,6 +376,34 @@ def test_quick_learns_them_as_well_on_average(data, tmp_path):
     plan, seeds = {"step": "quick"}, range(4)
     inside, outside = (heights(path, target, room, plan, (1, 2), seeds) for room in (None, Room(SMALL, tmp_path)))
     np.testing.assert_array_less(outside, 1.01 * inside)
+
+
+def test_rows_in_an_order_are_shuffled_on_the_disk_with_their_targets_and_every_stretch_is_a_sample(tmp_path):
+    path, target = sorted_by_class(tmp_path)
+    made = [
+        problem_of(path, target, Charges(), room=Room(SMALL, tmp_path, mixed=mixed)) for mixed in (True, True, False)
+    ]
+    X, y = np.asarray(made[0].data.X), np.asarray(made[0].data.y)
+    assert made[0].objective.disk.window < len(y) / 2  # by more than one window
+    assert np.array_equal(X, made[1].data.X)
+    order, before = (np.argsort(np.asarray(each.data.X)[:, 0]) for each in (made[0], made[2]))
+    assert not np.array_equal(order, before)
+    assert np.array_equal(X[order], np.asarray(made[2].data.X)[before])
+    assert np.array_equal(y[order], made[2].data.y[before])
+    assert np.array_equal(made[0].objective.model.y, y)
+    shares = (y > 0).reshape(100, -1).mean(axis=1)  # of a class, in 400 neighbours: 0.5 ± 0.025 if drawn one by one
+    assert shares.std() < 0.03
+    assert np.abs(shares - 0.5).max() < 0.1
+
+
+@pytest.mark.parametrize("rows", [[7, 1, 400, 3, 90], [1000], [1] * 9])
+def test_what_is_written_in_blocks_is_what_was_given(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr("fallline.data.cache.BLOCK", 1 << 10)
+    X = np.random.default_rng(0).normal(size=(sum(rows), 3))
+    disk = Disk(tmp_path, 1 << 20)
+    for part in np.split(X, np.cumsum(rows)[:-1]):
+        disk.write("X", part)
+    assert np.array_equal(disk.mapped("X", 3), X)
 
 
 def test_the_automatic_solver_comes_to_the_same_optimum(tmp_path):

@@ -12,6 +12,7 @@ from fallline.data.table import Place
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE
 from fallline.objectives.linear import refuse_targets
+from fallline.objectives.order import run_of
 from fallline.penalties import L1, L2, ElasticNet
 from fallline.plan import objective_of, part
 from fallline.rows import CSR, Dense
@@ -33,11 +34,13 @@ class Room(NamedTuple):
     """Where rows are kept that memory does not hold: bytes of memory to get by with, and a folder with room for the rest.
 
     cache: whether they are kept, or decoded at every reading; None: decoded where the folder's disk has no room.
+    mixed: whether rows that stand in any order are shuffled there, for a plan that walks in windows.
     """
 
     memory: int
     folder: Path
     cache: bool | None = True
+    mixed: bool = False
 
 
 class Problem(NamedTuple):
@@ -63,13 +66,18 @@ def problem_of(
             weights, reading = weights_in(data, weights, reading)
         table = load(data, target, **reading)
     else:
-        table = stream(Path(data), target, weights=weights, **room._asdict(), **reading)
+        where: dict[str, Any] = {"memory": room.memory, "folder": room.folder, "cache": room.cache}
+        table = stream(Path(data), target, weights=weights, **where, **reading)
         weights = table.held and table.held.weights
     loss = charges.loss or LOSS_OF[table.task]
     placed = place_in(data, reading) if room is None else f"in row {{}} of {table.source} (counted from 0)".format
     objective = objective_on(table, weights, loss, charges, placed)
-    if table.held is not None:
-        objective.disk = table.held.disk
+    if room is not None and table.held is not None:
+        objective.disk = disk = table.held.disk
+        if room.mixed and disk.shuffles and run_of(objective) == 1:
+            disk.shuffle()
+            objective = objective_on(table, weights, loss, charges, placed)
+            objective.disk = disk
     return Problem(table, objective, loss, wording(objective, loss))
 
 

@@ -4,6 +4,7 @@ The files have no names, so the system removes them when the process ends, whate
 """
 
 import mmap
+import os
 import shutil
 import tempfile
 import threading
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from fallline.data.ahead import ahead
 from fallline.errors import InputError
-from fallline.kernels.reading import AT_ONCE, read_runs
+from fallline.kernels.reading import AT_ONCE, read_runs, write_runs
+from fallline.samplers import Streamed
 
 Array = np.ndarray[Any, Any]
 
@@ -22,6 +25,8 @@ TICK = 0.002  # seconds between two looks at what is resident: reading it takes 
 PAGE = mmap.PAGESIZE
 MAPPED = 2  # a share of the memory is for pages of the cache: one over this
 WINDOW = 5  # and for the rows that a walk holds in its own order; there are two such windows
+RUNS = 256  # of neighbouring rows, from all over the table, that are shuffled among their places at a time
+BLOCK = 1 << 21  # bytes written at once: the system then maps them as one large page, as it does memory, and not as 512
 SPARE = 64 << 20  # bytes of the disk that are left to others
 ADVISED = hasattr(mmap, "MADV_DONTNEED")  # whether the system takes advice on what is mapped; Windows does not
 
@@ -35,10 +40,13 @@ class Disk:
     """
 
     kept = True  # whether the rows are in a file as they are walked
+    shuffles = AT_ONCE  # whether they can be shuffled there
+    shuffled = False
 
     def __init__(self, folder: Path, most: int) -> None:
         self.folder, self.window = folder, 1
         self.files: dict[str, Any] = {}
+        self.tails: dict[str, Array] = {}  # bytes that do not make a block yet
         self.kinds: dict[str, Any] = {}
         self.maps: dict[str, mmap.mmap] = {}
         self.width = 1
@@ -53,12 +61,19 @@ class Disk:
         """Add numbers to the end of an array. Raises OSError where the disk is full."""
         if name not in self.files:
             self.files[name] = unnamed(self.folder)
-            self.kinds[name] = part.dtype
-        self.files[name].write(np.ascontiguousarray(part, self.kinds[name]).data)
+            self.kinds[name], self.tails[name] = part.dtype, np.empty(0, np.uint8)
+        tail, new = self.tails[name], np.ascontiguousarray(part, self.kinds[name]).reshape(-1).view(np.uint8)
+        whole = (len(tail) + len(new)) // BLOCK * BLOCK
+        if whole:
+            _put(self.files[name], tail, new[: whole - len(tail)])
+            self.tails[name] = new[whole - len(tail) :].copy()
+        else:
+            self.tails[name] = np.concatenate([tail, new])
 
     def mapped(self, name: str, width: int | None = None) -> Array:
         """The whole array, (n,), or the table (n, width). To write to it changes no file."""
         file = self.files[name]
+        _put(file, self.tails.pop(name))
         file.flush()
         self.maps[name] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         array = np.frombuffer(self.maps[name], self.kinds[name])
@@ -84,6 +99,27 @@ class Disk:
         if not read_runs(self.files["X"].fileno(), *self._runs(chosen), out.ctypes.data):
             raise OSError("the file of encoded rows has lost its end")
         return out
+
+    def shuffle(self) -> None:
+        """Bring all arrays, which are mapped, into an order drawn at random, by one pass over the files.
+
+        Short runs of rows from all over the table, as many as a window holds, are permuted among their places. Neighbouring runs
+        belong to different windows, so each stretch of the file is a sample of all of them afterwards, and each window
+        was one of the table (stratified sampling, Cochran 1977).
+        """
+        n, run = len(self.X), max(self.window // RUNS, 1)
+        for chosen, order in ahead(Streamed(window=self.window, run=run).segment(n, 0).windows()):
+            breaks = np.flatnonzero(np.diff(chosen) != 1)
+            starts, ends = chosen[np.append(0, breaks + 1)], chosen[np.append(breaks, -1)] + 1
+            for name, file in self.files.items():
+                size = len(self.maps[name]) // n
+                held = np.empty((len(chosen), size), np.uint8)
+                whole = read_runs(file.fileno(), starts * size, ends * size, held.ctypes.data)
+                held = np.take(held, order, axis=0)
+                if not (whole and write_runs(file.fileno(), starts * size, ends * size, held.ctypes.data)):
+                    raise OSError("the file of encoded rows cannot be written")
+        self.let_all_go()
+        self.shuffled = True
 
     def ask_for(self, chosen: Array) -> None:
         """Have the system read those rows, neighbours together, while something else is done."""
@@ -139,6 +175,17 @@ def unkept(source: str, folder: Path, error: OSError) -> InputError:
 def unnamed(folder: Path) -> Any:
     """A new file of a folder that has no name there, open for as long as whoever asked for it uses its rows."""
     return tempfile.TemporaryFile(dir=folder)
+
+
+def _put(file: Any, *parts: Array) -> None:
+    """Write bytes to a file's end, in one call of the system. Raises OSError where the disk is full."""
+    done = os.writev(file.fileno(), [part.data for part in parts]) if AT_ONCE else 0
+    for part in parts:
+        left = part[done:]
+        while len(left):  # what the disk had no room for, so that the system says so
+            left = left[file.write(left.data) :]
+        done = max(done - len(part), 0)
+    file.flush()
 
 
 def resident() -> int | None:

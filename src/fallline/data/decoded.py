@@ -43,7 +43,7 @@ class Decoded(Disk):
     gone through side by side, so that a window of a sorted table has rows of each.
     """
 
-    kept = False
+    kept = shuffles = False
 
     def __init__(self, folder: Path, most: int, source: Source, width: int, kind: Any, streams: int) -> None:
         super().__init__(folder, most)

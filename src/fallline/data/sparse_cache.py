@@ -16,6 +16,8 @@ ENTRIES = ("data", "indices")  # what an entry is: a number and its column
 class SparseDisk(Disk):
     """The table X (n, d) as values, their columns and where each row starts, and numbers a row, in files of a folder."""
 
+    shuffles = False
+
     def __init__(self, folder: Path, most: int) -> None:
         super().__init__(folder, most)
         self.whole: Any = None

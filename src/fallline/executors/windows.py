@@ -1,12 +1,12 @@
 """Walking a table that is larger than memory: a window of rows at a time, while a thread reads the next."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fallline.data.ahead import ahead
 from fallline.descent import State, looked_at
 from fallline.errors import InputError
 from fallline.executors.quick import Quick
@@ -19,8 +19,8 @@ Array = np.ndarray[Any, Any]
 
 BY_ROWS = (Quick, DoG, Prodigy, DAdaptation, COCOB, ScheduleFreeSGD, ScheduleFreeAdamW)  # they remember no row
 RUNS = 2048  # in a window of a table in order: with 256 the loss after a pass over KDD'99 by class was 4 % above random access's
-FEW = 8  # and of a table in no order, which are walked where they lie
-LONGEST = 1 << 18  # bytes of a run: what any disk reads at its speed
+FEW = 4  # and of a table in no order, which are walked where they lie
+LONGEST = 1 << 21  # bytes of a run: a large page
 
 
 def streamed(objective: Any, batch: int, seed: int) -> Streamed:
@@ -28,7 +28,7 @@ def streamed(objective: Any, batch: int, seed: int) -> Streamed:
     disk = objective.disk
     if not disk.kept:
         return Streamed(batch, seed, disk.window, disk.streams, stretches=disk.stretches)
-    mixed = run_of(objective) == 1
+    mixed = not disk.shuffled and run_of(objective) == 1
     run = max(min(disk.window // (RUNS if mixed else FEW), LONGEST // disk.row), 1)
     return Streamed(batch, seed, disk.window, run, mixed)
 
@@ -46,7 +46,7 @@ class InWindows(NamedTuple):
         """Walk one segment (see descent.by_hand)."""
         before, looks, done = state.segments, [], 0
         due = looked_at(segment.length, every)
-        for part, order in _ahead(objective, segment):
+        for part, order in _windows(objective, segment):
             last = min(done + -(-len(order) // segment.batch), segment.length)
             stops = [done, *due[(due > done) & (due < last)].tolist(), last]
             for first, end in pairwise(stops):
@@ -83,33 +83,34 @@ def in_windows(advance: Any, name: str) -> InWindows:
     return RowsInWindows(advance)
 
 
-def _ahead(objective: Any, segment: Any) -> Iterator[tuple[Any, Array]]:
+def _windows(objective: Any, segment: Any) -> Iterator[tuple[Any, Array]]:
     """The objective over the rows of each window, and their order in it; the next is read meanwhile.
 
     Rows that need no mixing are not copied: the system is asked to read them, and their pages are let go of afterwards.
     """
-    left, orders, disk = segment.length * segment.batch, segment.windows(), objective.disk
+    disk = objective.disk
     if not segment.mixed:
-        ahead: Array | None = next(orders)[0]
-        while left > 0 and (rows := ahead) is not None:
-            ahead = next(orders, (None,))[0]
-            if ahead is not None:
-                disk.ask_for(ahead)
+        for rows in ahead(_asked_for(disk, segment)):
             yield objective, rows
             disk.let_all_go()
-            left -= len(rows)
         return
     most = min(segment.window + segment.batch + segment.run, objective.n)
     rooms = cycle([disk.room(most), disk.room(most)])
+    yield from ahead((in_order(objective, rows, next(rooms)), order) for rows, order in _needed(segment))
 
-    def read() -> Any:
-        window = next(orders, None)
-        return window and (in_order(objective, window[0], next(rooms)), window[1])
 
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(read)
-        while left > 0 and (window := coming.result()) is not None:
-            left -= len(window[1])
-            if left > 0:
-                coming = pool.submit(read)
-            yield window
+def _asked_for(disk: Any, segment: Any) -> Iterator[Array]:
+    """The rows of each window; the system begins to read them."""
+    for rows, _ in _needed(segment):
+        disk.ask_for(rows)
+        yield rows
+
+
+def _needed(segment: Any) -> Iterator[tuple[Array, Array]]:
+    """The windows that its steps reach."""
+    left = segment.length * segment.batch
+    for rows, order in segment.windows():
+        yield rows, order
+        left -= len(rows)
+        if left <= 0:
+            return

@@ -72,7 +72,7 @@ class Recipe:
         folder: with room for the rows that memory does not hold, while they are needed.
         """
         cache = True if self.cache is None and not self.plan.in_windows else self.cache
-        room = Room(bytes_of(self.memory), folder, cache) if self.memory else None
+        room = Room(bytes_of(self.memory), folder, cache, self.plan.in_windows) if self.memory else None
         return problem_of(self.source, self.target, self.charges, self.weights, room=room, **self.reading)
 
     def read_gauges(self) -> tuple[Any, ...]:

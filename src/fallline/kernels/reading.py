@@ -1,5 +1,5 @@
-"""Runs of a file into memory, one system call each, while other threads compute: in Python a call and the wait for its lock
-take longer than the disk.
+"""Runs of a file into memory and back, one system call each, while other threads compute: in Python a call and the wait for
+its lock take longer than the disk.
 """
 
 import os
@@ -12,8 +12,9 @@ from fallline.kernels.bridge import exactly
 
 Array = np.ndarray[Any, Any]
 
-AT_ONCE = os.name == "posix"  # whether the system has pread
-pread = types.ExternalFunction("pread", types.intp(types.int32, types.uintp, types.uintp, types.int64))
+AT_ONCE = os.name == "posix"  # whether the system has pread and pwrite
+CALL = types.intp(types.int32, types.uintp, types.uintp, types.int64)
+pread, pwrite = types.ExternalFunction("pread", CALL), types.ExternalFunction("pwrite", CALL)
 
 
 @exactly
@@ -29,4 +30,17 @@ def read_runs(file: int, starts: Array, ends: Array, address: int) -> bool:
             if got <= 0:
                 return False
             start, address = start + got, address + got
+    return True
+
+
+@exactly
+def write_runs(file: int, starts: Array, ends: Array, address: int) -> bool:
+    """The same the other way; False where the system does not take them."""
+    for k in range(len(starts)):
+        start = starts[k]
+        while start < ends[k]:
+            put = pwrite(file, address, ends[k] - start, start)
+            if put <= 0:
+                return False
+            start, address = start + put, address + put
     return True

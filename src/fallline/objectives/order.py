@@ -8,8 +8,9 @@ times as high. So neighbours are first asked whether they are more alike than st
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
-from fallline.objectives.hessian import table_whole
+from fallline.objectives.variants import gathered
 from fallline.rows import CSR
 
 RUN = 64  # rows moved together: more gain nothing
@@ -30,14 +31,17 @@ def ordered(objective: Any) -> bool:
     F = RUN·(variance of the runs' means)/(mean variance within a run), which is near 1 for rows in no order (Fisher 1925); with
     a correlation ρ of neighbours it is 1 + (RUN − 1)·ρ, by which runs add to the noise of a step.
     """
-    whole, y = table_whole(objective), objective.model.y
-    sparse = isinstance(objective.model.rows, CSR)
+    y = objective.model.y
     coin = np.array([-1.0, 1.0], dtype=np.float32)
-    signs = np.random.default_rng(0).choice(coin, (objective.model.d, DIRECTIONS)) if sparse else None
+    signs = np.random.default_rng(0).choice(coin, (objective.model.d, DIRECTIONS))
     means, within = [], []
     for first in np.linspace(0, objective.n - RUN, RUNS).astype(int).tolist():
-        part = whole[first : first + RUN]
-        seen = part if signs is None else np.column_stack([part @ signs, np.diff(part.indptr)])
+        rows = gathered(objective, np.arange(first, first + RUN))
+        if isinstance(rows, CSR):
+            part = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())
+            seen = np.column_stack([part @ signs, np.diff(rows.indptr)])
+        else:
+            seen = rows.X
         run = np.column_stack([y[first : first + RUN], seen])
         means.append(run.mean(axis=0))
         within.append(run.var(axis=0, ddof=1))

@@ -18,6 +18,7 @@ import numpy as np
 from fallline.kernels import passes as kernels
 from fallline.kernels import penalty as shrink
 from fallline.kernels.blocks import room
+from fallline.objectives.variants import gathered
 from fallline.rows import Dense
 
 Array = np.ndarray[Any, Any]
@@ -167,7 +168,7 @@ def moments(objective: Any, threads: int | None = None) -> tuple[Array, Array, A
     Sums are taken of distances from a typical row, so that a mean of 2·10⁶ does not swallow a deviation of 1.
     """
     X, n = objective.model.rows.X, objective.n
-    some = np.sort(X[:: max(1, n // 64)], axis=0)
+    some = np.sort(gathered(objective, np.arange(0, n, max(1, n // 64))).X, axis=0)
     centre = some[len(some) // 2].astype(float)
     d = len(centre)
 
