@@ -3,6 +3,7 @@
 import json
 import tomllib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from fallline import Plan, Study, Trace, compare, load
 from fallline.data import fingerprint_of
 from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE, REGRESSION
+from fallline.penalties import L2, NoPenalty
 from fallline.steps import STEPS
 
 n = 60
@@ -454,16 +456,16 @@ def test_separable_classes_without_a_penalty_are_refused_by_name():
 )
 def test_a_schedule_is_laid_out_over_the_budget(schedule, end):
     plan = Plan("plain", "batch", schedule=schedule, rate=0.01, budget="updates", amount=60)
-    made = plan._schedule(0.01, 60, 1e-4)
+    made = plan.pace(SimpleNamespace(n=10, penalty=L2(1e-4)), 0.01)
     assert made.at(1) == pytest.approx(0.01)
     assert made.at(60) == pytest.approx(0.01 * end, rel=0.2, abs=0.01 * 0.03)
 
 
 def test_bottous_schedule_takes_the_penalty_of_the_objective():
     plan = Plan("plain", schedule="optimal", rate=0.5)
-    assert plan._schedule(0.5, 60, 0.1).alpha == 0.1
+    assert plan.pace(SimpleNamespace(n=60, penalty=L2(0.1)), 0.5).alpha == 0.1
     with pytest.raises(InputError, match="L2"):
-        plan._schedule(0.5, 60, 0.0)
+        plan.pace(SimpleNamespace(n=60, penalty=NoPenalty()), 0.5)
 
 
 @pytest.mark.parametrize("settings", [{"schedules": ("cosine",)}, {"average": "tail"}])

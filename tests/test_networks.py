@@ -1,6 +1,7 @@
 """Networks: the engine walks as by hand and as torch's own loops do, whatever the rule, the data and the stops between."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -379,3 +380,50 @@ def test_what_cannot_be_used_is_named_with_what_can():
     linear = fallline.Linear(X.numpy(), X[:, 0].numpy(), SquaredError())
     with pytest.raises(InputError, match=r"class of torch\.optim, for networks"):
         Plan(step="AdamW", rate=0.1).run(linear)
+
+
+@pytest.mark.parametrize("average", ["none", "fading"])
+def test_losses_at_looks_are_those_of_the_module_that_it_would_be(average):
+    X, y = table(torch.float32)
+    net = Net(network(torch.float32, noisy=True), (X[:64], y[:64]), validation=(X[64:], y[64:]), measured=True)
+    settings = {"average": AVERAGES[average](), "every": 2}
+    run = walk(net, 3, **settings)
+    assert len(run.trace) == 7
+    assert np.isfinite(run.trace["validation_loss"]).all()
+    module = net.fitted(run) if average == "none" else None
+    if module is not None:
+        with torch.inference_mode():
+            for rows, column in ((slice(64), "loss"), (slice(64, None), "validation_loss")):
+                theirs = functional.cross_entropy(module(X[rows]), y[rows]).item()
+                assert run.trace.last(column) == pytest.approx(theirs, rel=1e-5)
+    told = walk(Net(network(torch.float32, noisy=True), (X[:64], y[:64])), 3, **settings)
+    assert np.array_equal(told.w, run.w)  # who looks changes nothing
+    assert told.trace["loss"].tolist() != run.trace["loss"].tolist()
+
+
+def test_settings_are_compared_from_equal_weights_by_the_loss_on_all_rows(tmp_path):
+    X, y = table(torch.float32)
+    net = Net(network(torch.float32, noisy=True), (X, y))
+    found = fallline.compare(
+        net, variants="mini-batch", steps=("plain", "AdamW"), rates=(0.01, 0.1), amount=3, seeds=1, final_seeds=2
+    )
+    assert {entry.plan.step for entry in found.finals} == {"plain", "AdamW", "NAdamW:scale=fan_in"}
+    starts = {trace["loss"][0] for trace in found.traces}
+    assert len(starts) == 1
+    lowest = min(trace["loss"].min() for trace in found.traces)
+    assert found.yard.optimum == lowest
+    assert found.yard.goal in found.verdict.headline
+    best = min(found.finals, key=lambda entry: entry.traces[0].last("loss"))
+    again = replace(best.plan, seed=best.traces[0].about["seed"]).run(net.measuring())
+    with torch.inference_mode():
+        assert functional.cross_entropy(net.fitted(again)(X), y).item() == pytest.approx(
+            best.traces[0].last("loss"), rel=1e-5
+        )
+    found.save(tmp_path / "report")
+    assert found.yard.goal in (tmp_path / "report" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("settings", [{"penalty": "l2"}, {"header": False}, {"study": fallline.Study(), "seeds": 2}])
+def test_a_table_s_settings_are_refused_for_a_network(settings):
+    with pytest.raises(InputError, match=r"leave it out|put them into the study"):
+        fallline.compare(Net(network(torch.float32), table(torch.float32)), **settings)

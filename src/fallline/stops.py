@@ -152,7 +152,9 @@ class TargetLoss(NamedTuple):
 class NoBetter(NamedTuple):
     """When the loss on validation rows has not fallen by `tol` of itself for `patience` looks (early stopping)."""
 
-    validation: Any  # an Objective over other rows
+    validation: Any = (
+        None  # an Objective over other rows; None where the run reads their loss itself, as a network's does
+    )
     patience: int = 5
     tol: float = 1e-4
 
@@ -172,7 +174,7 @@ class NoBetter(NamedTuple):
         return math.inf
 
     def gauges(self) -> Sequence[Any]:
-        return (Validation(self.validation),)
+        return () if self.validation is None else (Validation(self.validation),)
 
 
 class Diverged(NamedTuple):

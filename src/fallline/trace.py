@@ -36,6 +36,10 @@ Readings = Mapping[str, "float | Array"]
 COLUMNS = ("t", "visits", "seconds", "loss", "rate", "move", "size")
 PATH_LIMIT = 4_000_000  # numbers; a path beyond 32 MB is not kept
 RUNAWAY = 1e100  # a loss this far up is lost even before it overflows
+AT_LOOKS = {
+    "loss_at_looks": "loss",
+    "validation_loss": "validation_loss",
+}  # measured where somebody looks: columns of looks
 FORMAT = 1
 STEP = "steps/"  # in the file, before the name of what is known of single steps
 
@@ -93,9 +97,11 @@ class Trace:
 
         readings: what the executor knows at the last of them, as columns. A loss that it knows is not computed again, and
         visits that it counted itself stand for those of the segment, shared evenly between its looks. An array of it has an
-        entry a step and goes into `steps`; the loss of a look is then the mean over the steps since the one before.
+        entry a step and goes into `steps`; the loss of a look is then the mean over the steps since the one before, unless
+        there is one at looks. `looking` is time to be taken from that of walking.
         """
         readings = self._stepped(readings, steps)
+        self._walked -= float(readings.pop("looking", 0.0))
         with np.errstate(over="ignore", invalid="ignore"):
             move = float(np.linalg.norm(looks[-1] - before))
         if "visits" in readings:
@@ -125,17 +131,18 @@ class Trace:
         for name in readings.keys() - columns.keys():
             columns[name] = [math.nan] * earlier
         for name in columns.keys() - {*COLUMNS, *self.gauges}:  # known at a segment's end only, or to an executor or
-            columns[name].extend([math.nan] * (many - 1) + [readings.get(name, math.nan)])  # a gauge that is gone
+            known = np.atleast_1d(readings.get(name, math.nan))  # a gauge that is gone
+            columns[name].extend([math.nan] * (many - len(known)) + known.tolist())
         if looks.shape[1] * len(self) <= PATH_LIMIT:
             self.points.extend(looks)
         else:
             self.points.clear()
 
-    def _stepped(self, readings: Readings, steps: Array) -> Readings:
+    def _stepped(self, readings: Readings, steps: Array) -> dict[str, Any]:
         """Put what is known of every step into `steps`. Returns the rest, with the mean loss of each look's steps."""
         single = {name: np.asarray(value) for name, value in readings.items() if np.ndim(value)}
         if not single:
-            return readings
+            return dict(readings)
         count, t = int(steps[-1]), int(self.last("t"))
         before = len(self.steps.get("t", ()))
         for name, values in {"t": np.arange(t + 1, t + count + 1), **single}.items():
@@ -147,7 +154,7 @@ class Trace:
         if "loss" in single:
             starts = np.append(0, steps[:-1])
             rest["loss"] = np.add.reduceat(single["loss"], starts) / (steps - starts)
-        return rest
+        return rest | {column: single[name][steps - 1] for name, column in AT_LOOKS.items() if name in single}
 
     def _gauge(self, objective: Any, looks: Array, steps: list[int], rate: float) -> None:
         """Read every gauge at every look; one that looks back knows nothing at the start."""

@@ -26,6 +26,7 @@ class Yardstick:
     scale: float
     start: float
     by: str
+    goal: str = "the optimum"  # what excess is over, in words; of a network nobody knows the optimum
 
     def excess(self, loss: Any) -> Any:
         """Relative excess over the optimum."""

@@ -24,7 +24,8 @@ CONTENTS = {"report.html", "summary.json", "plan.toml", "runs"}  # of a folder t
 class Comparison:
     """A finished comparison. `verdict`, `entries`, `baselines`; `plot()`, `save(folder)`."""
 
-    data: Dataset
+    data: Dataset | None  # None of a network, whose rows are no table
+    facts: dict[str, Any]  # what there is to say of the data: source, n, d, task, target, classes, columns, notes
     objective: dict[str, Any]  # names and numbers: loss, penalty, alpha, l1_ratio, text
     budget: dict[str, Any]
     yard: Yardstick
@@ -38,7 +39,7 @@ class Comparison:
     bowl: Any = field(default=None, repr=False)  # what sketched curvature does here (see fallline.bowl)
 
     def __repr__(self) -> str:
-        return f"Comparison({self.data.source}: {self.verdict.headline})"
+        return f"Comparison({self.facts['source']}: {self.verdict.headline})"
 
     @property
     def traces(self) -> list[Trace]:
@@ -61,20 +62,15 @@ class Comparison:
         """Everything but the curves, as plain numbers and text (summary.json)."""
         from fallline import __version__
 
-        data = self.data
-        facts = {
-            "source": data.source, "n": int(data.X.shape[0]), "d": int(data.X.shape[1]), "task": data.task,
-            "target": data.target, "classes": list(data.classes), "columns": list(data.columns), "notes": list(data.notes),
-        }  # fmt: skip
         verdict = self.verdict
         return _finite(
             {
                 "fallline": __version__,
-                "data": facts,
+                "data": self.facts,
                 "objective": self.objective,
                 "budget": self.budget,
                 "optimum": {"value": self.yard.optimum, "by": self.yard.by, "start": self.yard.start,
-                            "scale": self.yard.scale},
+                            "scale": self.yard.scale, "goal": self.yard.goal},
                 "limits": self.limits,
                 "entries": [_entry(entry) for entry in self.entries],
                 "baselines": [vars(baseline) for baseline in self.baselines],
@@ -94,7 +90,7 @@ class Comparison:
         from fallline.figures import draw_fan, fan_of
 
         data = self.data
-        if data.X.shape[1] != 1 or data.task == "multiclass" or not isinstance(data.X, np.ndarray):
+        if data is None or data.X.shape[1] != 1 or data.task == "multiclass" or not isinstance(data.X, np.ndarray):
             return []
         standard = abs(data.X.mean()) < 1e-9 and abs(data.X.std() - 1.0) < 1e-9
         names = (

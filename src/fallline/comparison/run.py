@@ -10,10 +10,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fallline.comparison.entry import WITHIN, Baseline, Entry, Yardstick
+from fallline.comparison.networks import compare_networks
 from fallline.comparison.result import Comparison
 from fallline.comparison.runner import Progress, Runner
 from fallline.comparison.study import Study
-from fallline.comparison.verdict import verdict_of
+from fallline.comparison.verdict import amount_of, verdict_of
 from fallline.data import Dataset, fingerprint_of, load
 from fallline.data.table import Place
 from fallline.errors import InputError
@@ -21,7 +22,7 @@ from fallline.executors.level import height_at_level
 from fallline.losses import POSITIVE, LogLoss, Softmax, SquaredError
 from fallline.objectives.floor import floor_of
 from fallline.objectives.passes import threads_at_most
-from fallline.plan import Plan, known
+from fallline.plan import known
 from fallline.problem import LOSS_OF, objective_on, place_in, strength, suited, weights_in, wording
 from fallline.reference import Limits, Optimum, limits_of, optimum_of
 from fallline.reference.baselines import Rival, rivals
@@ -45,13 +46,18 @@ def compare(
 ) -> Comparison:
     """Run several settings of gradient descent on one table under one budget, and say who was first.
 
-    data, target: a file, a bundled set's name, arrays or a frame, and the column to learn (see fallline.data.load).
+    data, target: a file, a bundled set's name, arrays or a frame, and the column to learn (see fallline.data.load); or a
+    fallline.Net, whose settings are then compared from equal weights, by the loss on all rows.
     weights: how much each row counts, (n,), or the column that says so.
     study: what to compare; or its fields as keywords (variants, steps, rates, batch_sizes, …), beside those of
     `fallline.data.load` (header, drop, task, …). progress: called with (runs done, runs in all, what runs now).
     fingerprint: that of the data when they were compared before, as plan.toml has it; other data are then refused.
     Raises InputError for anything that cannot be used.
     """
+    if hasattr(data, "measuring"):
+        if target is not None or weights is not None:
+            raise InputError("A network has its targets and weights already: leave target and weights out.")
+        return compare_networks(data, study, settings, progress or _silent)
     readable = [
         name for name, parameter in signature(load).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY
     ]
@@ -128,15 +134,17 @@ def _compared(
     n, d = objective.n, objective.model.d
     limit_of = cache(partial(limits.of, n=n))
     plans = study.plans(n, d, _scale_of(objective, limits, limit_of))
-    runner = Runner(objective, table, yard, _stated(objective, limits, limit_of), study, tell)
+    about = {"d": d, "loss": type(objective.loss).__name__, "columns": list(table.columns)}
+    runner = Runner(objective, about, yard, _stated(objective, limits, limit_of), study, tell)
     entries = runner.entries(plans)
     tell(runner.done, runner.done + 1, "running the usual tools")
     others = list(rivals(objective)) if study.baselines else []
     entries, yard = _lowered(entries, others, objective, yard)
     baselines = [_baseline(rival, objective, yard) for rival in others]
-    amount = _amount(plans[0])
+    amount = amount_of(plans[0])
     return Comparison(
         data=table,
+        facts=facts_of(table),
         objective=_about(objective, loss, study),
         budget={"kind": plans[0].budget, "amount": plans[0].amount, "text": f"{amount} a run"},
         yard=yard,
@@ -149,6 +157,14 @@ def _compared(
         surfaces=_surfaces(objective, [e for e in entries if e.final], study, optimum.w),
         bowl=_bowl(objective, optimum.w, table, limits.condition) if any(e.plan.automatic for e in entries) else None,
     )
+
+
+def facts_of(table: Dataset) -> dict[str, Any]:
+    """What there is to say of a table."""
+    return {
+        "source": table.source, "n": int(table.X.shape[0]), "d": int(table.X.shape[1]), "task": table.task,
+        "target": table.target, "classes": list(table.classes), "columns": list(table.columns), "notes": list(table.notes),
+    }  # fmt: skip
 
 
 def yardstick(objective: Any, optimum: float, by: str) -> Yardstick:
@@ -165,11 +181,6 @@ def _baseline(rival: Rival, objective: Any, yard: Yardstick) -> Baseline:
     return Baseline(
         rival.name, rival.seconds[-1], excess[-1], min(close, default=float("inf")), rival.passes, rival.note
     )  # fmt: skip
-
-
-def _amount(plan: Plan) -> str:
-    unit = {"epochs": "passes over the rows", "visits": "row visits"}.get(plan.budget, plan.budget)
-    return f"{plan.amount:,g} {unit}"
 
 
 def _about(objective: Any, loss: str, study: Study) -> dict[str, Any]:

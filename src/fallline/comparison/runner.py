@@ -7,7 +7,6 @@ from typing import Any
 
 from fallline.comparison.entry import Entry, Yardstick, score
 from fallline.comparison.study import Study
-from fallline.data import Dataset
 from fallline.plan import Plan
 from fallline.trace import Trace
 
@@ -26,13 +25,13 @@ class Runner:
     def __init__(
         self,
         objective: Any,
-        table: Dataset,
+        about: dict[str, Any],
         yard: Yardstick,
         limit_of: Callable[[int], float | None] | None,
         study: Study,
         tell: Progress,
     ) -> None:
-        self.objective, self.table, self.yard, self.limit_of = objective, table, yard, limit_of
+        self.objective, self.about, self.yard, self.limit_of = objective, about, yard, limit_of
         self.study, self.tell, self.done, self.total = study, tell, 0, 0
         self.looks = int(min(10, max(1, LOOKS // objective.n)))
         self.compiled: set[tuple[Any, ...]] = set()
@@ -57,7 +56,7 @@ class Runner:
     def _tried(self, plans: Sequence[Plan], seeds: range) -> list[Entry]:
         """One setting at every rate; and at more, where the rates are ours and the best is the highest or the lowest."""
         entries = [self._entry(plan, [self._trace(plan, seed) for seed in self._seeds(plan, seeds)]) for plan in plans]
-        for _ in range(EXTRA if self.study.rates is None else 0):
+        for _ in range(EXTRA if self.study.rates is None and len(plans) > 1 else 0):
             best, rates = best_of(entries), [entry.plan.rate or 0.0 for entry in entries]
             if best.diverged or min(rates) < (best.plan.rate or 0.0) < max(rates):
                 break
@@ -110,7 +109,7 @@ class Runner:
             "name": plan.name, "variant": plan.variant, "step": plan.step, "schedule": plan.schedule, "rate": plan.rate,
             "batch_size": plan.size(self.objective.n), "seed": seed, "limit": self._limit(plan),
             "optimum": self.yard.optimum, "scale": self.yard.scale, "reason": run.reason, "diverged": run.diverged,
-            "d": self.objective.model.d, "loss": type(self.objective.loss).__name__, "columns": list(self.table.columns),
+            "goal": self.yard.goal, **self.about,
         }  # fmt: skip
         return trace
 

@@ -81,7 +81,7 @@ def _test(a: Entry, b: Entry, pairs: int) -> tuple[bool, float, bool]:
 def _difference(a: Entry, b: Entry, timed: bool, p: float, enough: bool, real: bool) -> Difference:
     better, worse = (who(entry) for entry in sorted((a, b), key=score))
     if real:
-        what = "came within 1 % in fewer row visits" if timed else "ended nearer the optimum"
+        what = "came within 1 % in fewer row visits" if timed else "ended lower"
         text = f"{better} {what} than {worse} (p = {p:.2g})."
     elif enough:
         text = f"{better} and {worse} differ by {NOISE} (p = {p:.2g})."

@@ -14,6 +14,7 @@ from fallline.penalties import PENALTIES
 from fallline.plan import AUTO, BUDGETS, ORDERS, VARIANTS, WAYS, Plan, known, part, positive
 from fallline.schedules import SCHEDULES
 from fallline.steps import STEPS
+from fallline.steps.named import class_in, is_class
 
 FRACTIONS = (0.03, 0.1, 0.3, 0.9, 1.2)  # of the stable limit: from safe and slow to just above it
 SLOWEST = 0.01  # added for one row a step, where noise asks for less
@@ -71,8 +72,8 @@ class Study:
             known(variant, VARIANTS, "variant")
         known(self.budget, BUDGETS, "budget")
         for texts, table, kind in (
-            ([text for text in self.steps if text != AUTO], WAYS, "step"),
-            (self.schedules, SCHEDULES, "schedule"),
+            ([text for text in self.steps if text != AUTO and not is_class(text)], WAYS, "step"),
+            ([text for text in self.schedules if not is_class(text)], SCHEDULES, "schedule"),
             ((self.sampler,), ORDERS, "sampler"),
             ((self.average,), AVERAGES, "average"),
             ((self.penalty,), PENALTIES, "penalty"),
@@ -168,9 +169,13 @@ def _method(step: str) -> bool:
 def default_rates(step: str, limit: float, rows: int) -> list[float]:
     """A few rates for a rule: around the stable limit where it has one, at its natural scale where it makes its own."""
     name = step.partition(":")[0].strip()
-    if name in ("plain", "momentum", "nesterov"):
-        rule = part(STEPS, step, "step rule")
-        damping = 1.0 - getattr(rule, "beta", 0.0)  # a lasting gradient counts 1/(1 − beta) times
+    if name in ("plain", "momentum", "nesterov", "SGD"):
+        beta = (
+            class_in(step, "step")[1].get("momentum", 0.0)
+            if is_class(step)
+            else getattr(part(STEPS, step, "step rule"), "beta", 0.0)
+        )
+        damping = 1.0 - beta  # a lasting gradient counts 1/(1 − beta) times
         fractions = (SLOWEST, *FRACTIONS) if rows == 1 else FRACTIONS
         return [fraction * limit * damping for fraction in fractions]
     return list(NATURAL_RATES.get(name, ADAPTIVE_RATES))

@@ -8,6 +8,7 @@ from fallline.comparison.automatic import told_of
 from fallline.comparison.entry import WITHIN, Baseline, Entry, Verdict, score
 from fallline.comparison.significance import NOISE, as_quick, differences
 from fallline.comparison.wording import capital, listed, passes, percent, seconds, who
+from fallline.plan import Plan
 
 QUICKER = 0.8  # of our time: what a tool must take to be called quicker, its time being the best of three
 
@@ -29,6 +30,12 @@ def verdict_of(entries: Sequence[Entry], baselines: Sequence[Baseline], n: int, 
     return Verdict(headline, sentences, pairs, tool.name if tool else None)
 
 
+def amount_of(plan: Plan) -> str:
+    """A plan's budget in words."""
+    unit = {"epochs": "passes over the rows", "visits": "row visits"}.get(plan.budget, plan.budget)
+    return f"{plan.amount:,g} {unit}"
+
+
 def _situation(finals: Sequence[Entry]) -> str:
     visits, excess = score(finals[0])
     if finals[0].yard.idle:
@@ -42,8 +49,9 @@ def _reached(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str]
     lead = capital(listed(first) if 1 < len(first) <= 3 else who(best))
     visits = score(best)[0]
     took = f"{passes(visits, n)} over the rows"
-    headline = f"{lead} came within 1 % of the optimum{' first' if others else ''}, in {took}"
-    told = f"In row visits, {who(best)} was first within 1 % of the optimum, after {took}{_over(best)}"
+    goal = best.yard.goal
+    headline = f"{lead} came within 1 % of {goal}{' first' if others else ''}, in {took}"
+    told = f"In row visits, {who(best)} was first within 1 % of {goal}, after {took}{_over(best)}"
     if not others:
         told = f"It took {took} and {seconds(_time(best))}{_over(best)}"
     for other in others:
@@ -54,7 +62,7 @@ def _reached(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str]
             told += f"; {who(other)}{_edge(other, entries)} never got there in {amount}{noise}"
     told += "."
     if median(best.excess) > WITHIN:
-        told += f" {capital(who(best))} did not stay there: it ended {percent(median(best.excess))} above the optimum."
+        told += f" {capital(who(best))} did not stay there: it ended {percent(median(best.excess))} above {goal}."
     return [headline, told, *([_seconds(finals)] if others else [])]
 
 
@@ -80,7 +88,7 @@ def _time(entry: Entry) -> float:
 def _never(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:
     best, *others = finals
     end = percent(score(best)[1])
-    told = f"{capital(who(best))}{_edge(best, entries)} ended {end} above the optimum{_over(best)}"
+    told = f"{capital(who(best))}{_edge(best, entries)} ended {end} above {best.yard.goal}{_over(best)}"
     for other in others:
         noise = f", {NOISE}" if other.plan.name in equals else ""
         excess = score(other)[1]
@@ -88,7 +96,7 @@ def _never(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], 
         told += f"; {who(other)}{_edge(other, entries)} {end_of}"
     nearest = f"{who(best)} came nearest, {end} above it" if others else f"it ended {end} above it"
     lead = "No setting" if others else capital(who(best)) + " never"
-    return [f"{lead} came within 1 % of the optimum in {amount}; {nearest}", told + "."]
+    return [f"{lead} came within 1 % of {best.yard.goal} in {amount}; {nearest}", told + "."]
 
 
 def _lost(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str], n: int, amount: str) -> list[str]:

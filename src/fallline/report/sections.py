@@ -100,6 +100,7 @@ def standings(summary: Mapping[str, Any]) -> str:
     if not entries:
         return ""
     n = (summary.get("data") or {}).get("n") or 1
+    goal = text((summary.get("optimum") or {}).get("goal", "the optimum"))
     entries.sort(key=lambda entry: (_middle(entry.get("visits_to_1pct")), _middle(entry.get("excess"))))
     finals = [entry for entry in entries if entry.get("final")]
     shown = len(finals) or FIRST
@@ -125,10 +126,10 @@ def standings(summary: Mapping[str, Any]) -> str:
         "row visits to 1 %",
         "seconds to 1 %",
         "to 0.01 %",
-        "above the optimum at the end",
+        f"above {goal} at the end",
         "seeds diverged",
     ]
-    first = table(heads, rows[:shown], "Who came within 1 % of the optimum first (medians over seeds)")
+    first = table(heads, rows[:shown], f"Who came within 1 % of {goal} first (medians over seeds)")
     rest = table(heads, rows[shown:], "") if len(rows) > shown else ""
     note = "the rates tried before the best were run again on fresh seeds" if finals else "later, or never"
     return first + details("others", words.times(len(rows) - shown, "other setting", "other settings"), note, rest)
@@ -200,7 +201,8 @@ def inferred(summary: Mapping[str, Any]) -> str:
     optimum = summary.get("optimum") or {}
     if optimum.get("value") is not None:
         by = f", found by {text(optimum['by'])}" if optimum.get("by") else ""
-        parts.append(f"<p><strong>Optimum:</strong> {text(words.number(optimum['value']))}{by}.</p>")
+        goal = text(str(optimum.get("goal", "the optimum")).removeprefix("the ").capitalize())
+        parts.append(f"<p><strong>{goal}:</strong> {text(words.number(optimum['value']))}{by}.</p>")
     return "".join(parts)
 
 

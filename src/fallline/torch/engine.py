@@ -4,6 +4,7 @@ It is a function of the state, as every executor is: what an optimizer and runni
 memory, chance comes from (seed, segment), so 10 epochs and 10 more are the same bits as 20, on a CPU.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -22,35 +23,43 @@ Array = np.ndarray[Any, Any]
 
 FIRST = 20  # steps of a walk that are measured every one: what goes wrong at the start is seen there
 OFTEN = 25  # then one of so many is measured: norms cost a tenth of a small network's step, and so 0.4 % of a walk
-LOSS, SLOPE = "loss", "gradient_norm"
+HEAD = ("loss", "gradient_norm", "loss_at_looks", "validation_loss")  # what is seen of a step, before its tensors
 PER_LAYER = ("gradient/", "update/")  # ‖g‖ of a tensor; ‖Δw‖/‖w‖ of it
 
 
 class Autograd(NamedTuple):
     """Walks a Net (see net.py). layers: names of its tensors, for the trace's columns; seed: of dropout and loaders.
 
-    Its memory is two arrays: what optimizer and module remember, as bytes; and what was seen of the last segment's steps,
-    (steps, 2 + 2·layers): the batch's loss before the step, the gradient's norm, then of every tensor the gradient's norm and
-    ‖Δw‖/‖w‖. Norms are NaN where they were not measured.
+    measured: whether the loss of a look is measured on all rows, in evaluation mode, instead of told from the batches since
+    the last. Its memory is three arrays: what optimizer and module remember, as bytes; what was seen of the last segment's
+    steps, (steps, 4 + 2·layers): the batch's loss before the step, the gradient's norm, where somebody looked the loss on all
+    rows and on those of validation, then of every tensor the gradient's norm and ‖Δw‖/‖w‖, NaN where nobody measured; and
+    the seconds spent looking.
     """
 
     layers: tuple[str, ...] = ()
     seed: int = 0
+    measured: bool = False
 
     def start(self, net: Any, w: Array) -> tuple[Array, ...]:
-        """The module's running statistics, no optimizer's memory yet, and the loss at w of some rows instead of a step."""
+        """The module's running statistics, no optimizer's memory yet, and the losses at w instead of those of steps."""
         held = {"optimizer": None, "name": "", "buffers": net.buffers()}
-        seen = np.full((1, 2 + 2 * len(self.layers)), np.nan, dtype=np.float32)
-        seen[0, 0] = net.glance(w)
-        return packed(held), seen
+        seen = np.full((1, len(HEAD) + 2 * len(self.layers)), np.nan, dtype=np.float32)
+        seen[0, 0] = net.value(w) if self.measured else net.glance(w)
+        if net.validation is not None:
+            seen[0, 3] = net.mean_loss(w, net.validation)
+        return packed(held), seen, np.zeros(1)
 
     def readings(self, state: State) -> dict[str, Any]:
-        """What was seen of the last segment's steps, as columns (steps,); at the start, the loss alone."""
-        seen = state.memory[1]
+        """What was seen of the last segment's steps, as columns (steps,); at the start, the losses alone."""
+        _, seen, looking = state.memory
+        names = [*HEAD, *(f"{kind}{name}" for kind in PER_LAYER for name in self.layers)]
         if not state.t:
-            return {LOSS: float(seen[0, 0])}
-        names = [LOSS, SLOPE, *(f"{kind}{name}" for kind in PER_LAYER for name in self.layers)]
-        return dict(zip(names, seen.T.astype(float), strict=True))
+            return {name: float(seen[0, k]) for k, name in enumerate(names) if np.isfinite(seen[0, k]) or not k}
+        known = {
+            name: seen[:, k].astype(float) for k, name in enumerate(names) if not k or np.isfinite(seen[:, k]).any()
+        }
+        return {**known, "looking": float(looking[0])}
 
     def __call__(
         self, net: Any, state: State, segment: Any, step: Any, schedule: Any, average: Any, every: int
@@ -68,7 +77,8 @@ class Autograd(NamedTuple):
                 )
             walker.restore(held["optimizer"])
         walker.answering(False)
-        seen = torch.full((segment.length, 2 + 2 * len(self.layers)), float("nan"))
+        seen = torch.full((segment.length, len(HEAD) + 2 * len(self.layers)), float("nan"))
+        looking = 0.0
         looks: list[Array] = []
         mean, ends = torch.from_numpy(state.mean.copy()), looked_at(segment.length, every).tolist()
         averaged = not isinstance(average, Last)
@@ -95,12 +105,23 @@ class Autograd(NamedTuple):
                     mean.lerp_(flat.read(), average.weight(t))
                 if k + 1 == ends[len(looks)]:
                     looks.append(mean.numpy().copy() if averaged else _answer(walker, flat))
+                    began = time.perf_counter()
+                    self._look(net, looks[-1], seen[k])
+                    looking += time.perf_counter() - began
         w = flat.read().numpy().copy()
         buffers = dict(net.module.named_buffers())
         memory = packed({"optimizer": walker.memory(), "name": walker.name, "buffers": buffers})
-        return State(w, (memory, seen.numpy()), looks[-1], state.t + segment.length, state.segments + 1), np.array(
-            looks
-        )
+        return State(
+            w, (memory, seen.numpy(), np.array([looking])), looks[-1], state.t + segment.length, state.segments + 1
+        ), np.array(looks)
+
+    def _look(self, net: Any, w: Array, seen: torch.Tensor) -> None:
+        """Measure the losses that are measured where somebody looks, by the running statistics of now."""
+        buffers = dict(net.module.named_buffers())
+        if self.measured:
+            seen[2] = net.mean_loss(w, net.data, buffers)
+        if net.validation is not None:
+            seen[3] = net.mean_loss(w, net.validation, buffers)
 
 
 def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
@@ -160,14 +181,14 @@ def _again(net: Any, flat: Any, inputs: Any, targets: Any, weights: Any) -> torc
 
 def _slopes(flat: Any, seen: torch.Tensor, layers: int) -> None:
     norms = torch.stack([slope.norm() for slope in flat.slopes()])
-    seen[2 : 2 + layers] = norms
+    seen[len(HEAD) : len(HEAD) + layers] = norms
     seen[1] = norms.norm()
 
 
 def _updates(flat: Any, before: torch.Tensor, seen: torch.Tensor, layers: int) -> None:
     moved = flat.pieces(flat.read() - before)
     sizes = torch.stack([piece.norm() for piece in flat.pieces(before)])
-    seen[2 + layers :] = torch.stack([piece.norm() for piece in moved]) / sizes.clamp_min(1e-12)
+    seen[len(HEAD) + layers :] = torch.stack([piece.norm() for piece in moved]) / sizes.clamp_min(1e-12)
 
 
 def _answer(walker: Any, flat: Any) -> Array:

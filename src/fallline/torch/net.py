@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 GLANCE = 2048  # rows that the loss at the start is told from: all of them would cost a third of an epoch
 BLOCK = 512  # rows evaluated at once: their activations stay in the cache
-USUAL = "NAdam:weight_decay=0.01,decoupled_weight_decay=true,scale=fan_in"
+USUAL = "NAdamW:scale=fan_in"
 USUAL_RATE, WARM = 8e-3, 0.05  # the highest rate; the share of steps until it is reached
 PASSES, BASIS = 30, 10_000  # passes over so many rows
 TYPES = {"bfloat16": torch.bfloat16}
@@ -39,7 +39,8 @@ class Net:
     data that depend on the module. loss: see criterion.py; left out, cross_entropy for whole-number targets, else mse.
     validation: (inputs, targets) of rows that no step sees. device: where to compute; None: where the module is. precision:
     "bfloat16" computes layers in it and keeps float32 weights. accumulate: parts in which a batch is computed, where the
-    whole does not fit into memory. batches: of a pass, where the data do not say.
+    whole does not fit into memory. batches: of a pass, where the data do not say. measured: whether the trace's losses are
+    measured on all rows instead of told from the batches since the last look, which costs a third of an epoch a look.
 
     Raises InputError where these do not suit each other.
     """
@@ -49,13 +50,13 @@ class Net:
 
     def __init__(
         self, module: nn.Module, data: Any, loss: Any = None, *, validation: Any = None, device: Any = None,
-        precision: str | None = None, accumulate: int = 1, batches: int | None = None,
+        precision: str | None = None, accumulate: int = 1, batches: int | None = None, measured: bool = False,
     ) -> None:  # fmt: skip
         if precision not in (None, *TYPES):
             raise InputError(f'precision is "{precision}": leave it out, or give "bfloat16".')
         self.module, self.device = placed(module, device)
         self.flat = flat_of(self.module)
-        self.precision, self.accumulate = precision, int(accumulate)
+        self.precision, self.accumulate, self.measured = precision, int(accumulate), measured
         self._start = self.flat.read().numpy().copy()
         self._buffers = {name: held.clone() for name, held in self.module.named_buffers()}
         self.data = self._rows(data, batches)
@@ -116,7 +117,7 @@ class Net:
         amount = plan.amount or min(max(round(PASSES * (BASIS / self.n) ** 0.5), 10), 60)
         known = replace(
             plan, step=USUAL, variant="mini-batch", batch_size=batch, sampler="shuffled", rate=USUAL_RATE, schedule="cosine",
-            amount=amount, tol=None,
+            amount=amount, tol=None, certify=False,
         )  # fmt: skip
         return replace(known, warmup=max(1, round(WARM * known.updates(self.n))))
 
@@ -159,7 +160,7 @@ class Net:
 
     def walker(self, seed: int) -> Autograd:
         """Who walks it: torch's autograd and optimizers (see engine.py); a seed for dropout and loaders."""
-        return Autograd(self.layers, seed)
+        return Autograd(self.layers, seed, self.measured)
 
     def schedule(self, text: str, rate: float, updates: int) -> Scheduler:
         """A schedule of torch.optim.lr_scheduler, over so many updates (see schedulers.py)."""
@@ -173,14 +174,19 @@ class Net:
         """What the module holds beside parameters (running statistics), as it was given."""
         return self._buffers
 
+    def measuring(self) -> "Net":
+        """The same objective, whose traces have losses measured on all rows (see `measured`)."""
+        other = copy(self)
+        other.measured = True
+        return other
+
     def fitted(self, run: Any) -> nn.Module:
         """The module with the weights that a run ended with, in evaluation mode: a copy.
 
         Of a run that answers with an average, batch norm's statistics are computed anew by one pass, as torch's update_bn does.
         """
         module = deepcopy(self.module)
-        copy = flat_of(module)
-        copy.load(torch.from_numpy(run.w))
+        flat_of(module).load(torch.from_numpy(run.w))
         if len(run.state.memory) and run.trace.about.get("walker") == Autograd.__name__:
             held = unpacked(run.state.memory[0])["buffers"]
             for name, buffer in module.named_buffers():

@@ -31,7 +31,11 @@ Settings = dict[str, Any]
 FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # those that torch has in one kernel
 CLOSED = ("LBFGS",)  # those that look at the loss again within a step
 MATRICES = ("Muon",)  # those that take matrices alone
-OWN: dict[str, Settings] = {"Muon": {"adjust_lr_fn": "match_rms_adamw"}}  # so that one rate suits both halves
+OWN: dict[str, Settings] = {
+    "Muon": {"adjust_lr_fn": "match_rms_adamw"},  # so that one rate suits both halves
+    "NAdamW": {"weight_decay": 0.01, "decoupled_weight_decay": True},
+}
+ALIAS = {"NAdamW": "NAdam"}  # names that torch has under another, with settings of its own
 SETTINGS: dict[type, Callable[[Any], tuple[str, Settings]]] = {
     Plain: lambda step: ("SGD", {}),
     Momentum: lambda step: ("SGD", {"momentum": step.beta}),
@@ -181,7 +185,7 @@ def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Split | Rule]:
 
 def class_of(name: str) -> Any:
     """The optimizer of that name. Raises InputError where neither torch nor the extra library has it."""
-    made = getattr(torch.optim, name, None)
+    made = getattr(torch.optim, ALIAS.get(name, name), None)
     if isinstance(made, type) and issubclass(made, torch.optim.Optimizer) and made is not torch.optim.Optimizer:
         return made
     try:
