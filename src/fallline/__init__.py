@@ -29,6 +29,7 @@ _HOMES = {
     "SURFACES": "functions",
     "Trace": "trace",
     "by_hand": "descent",
+    "checkpointed": "fitting.kept",
     "compare": "comparison",
     "compiled": "executors.compiled",
     "descend": "descent",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from fallline.errors import InputError
     from fallline.estimators import GDClassifier, GDRegressor, SGDClassifier, SGDRegressor
     from fallline.executors.compiled import compiled
+    from fallline.fitting.kept import checkpointed
     from fallline.functions.minimize import maximize, minimize
     from fallline.functions.surfaces import SURFACES
     from fallline.model import Model

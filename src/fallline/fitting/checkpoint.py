@@ -50,14 +50,25 @@ def run_from(content: bytes, name: str, mark: str) -> Run:
 
 
 def mark_of(problem: Problem, plan: str) -> str:
-    """A digest of every number that a walk sees, and of the plan."""
+    """A digest of every number that a walk sees, of how they were read, and of the plan."""
+    return mark_on(problem.objective, plan, repr((problem.loss, problem.text, problem.data.columns)))
+
+
+def mark_on(objective: Any, plan: str, about: str = "") -> str:
+    """A digest of every number that a walk on the objective sees, and of the plan."""
     digest = hashlib.blake2b(plan.encode(), digest_size=16)
-    model = problem.objective.model
-    rows = (model.rows.data, model.rows.indices, model.rows.indptr) if isinstance(model.rows, CSR) else (model.rows.X,)
-    if (disk := problem.objective.disk) is not None and not disk.kept:
-        rows = (np.frombuffer(disk.digest, np.uint8),)
-    parts: tuple[Any, ...] = (*rows, model.y, model.weights)
-    for part in parts:
+    for part in numbers_of(objective):
         digest.update(np.ascontiguousarray(part).data)
-    digest.update(repr((problem.loss, problem.text, problem.data.columns)).encode())
+    digest.update(about.encode())
     return digest.hexdigest()
+
+
+def numbers_of(objective: Any) -> tuple[Any, ...]:
+    """The arrays that an objective is made of."""
+    if hasattr(objective, "numbers"):
+        return tuple(objective.numbers())
+    model = objective.model
+    rows = (model.rows.data, model.rows.indices, model.rows.indptr) if isinstance(model.rows, CSR) else (model.rows.X,)
+    if (disk := objective.disk) is not None and not disk.kept:
+        rows = (np.frombuffer(disk.digest, np.uint8),)
+    return (*rows, model.y, model.weights)

@@ -63,6 +63,10 @@ class Tensors:
         for first in range(0, self.n, rows):
             yield self.batch(slice(first, first + rows))
 
+    def numbers(self) -> Iterator[Array]:
+        """Its arrays."""
+        yield from (held.cpu().numpy() for held in (self.inputs, self.targets, self.weights) if held is not None)
+
     def some(self) -> tuple[Any, Any, Any]:
         """A few rows, to try what they are taken by."""
         return self.batch(slice(0, 2))
@@ -129,6 +133,10 @@ class Loaded:
         """All rows, in its batches."""
         for batch in self.passed(0):
             yield self.batch(batch)
+
+    def numbers(self) -> Iterator[Array]:
+        """How many rows and batches there are: all that is known of them without going over them."""
+        yield np.array([self.n, self.length, self.rows])
 
     def some(self) -> tuple[Any, Any, Any]:
         """The first batch, to try what takes it."""

@@ -174,6 +174,12 @@ class Net:
         """What the module holds beside parameters (running statistics), as it was given."""
         return self._buffers
 
+    def numbers(self) -> Iterator[Array]:
+        """What it is made of, to know it again: the weights that it starts from, the name of its loss, its rows."""
+        yield self._start
+        yield np.frombuffer(repr((self.criterion.name, self.layers, self.accumulate)).encode(), np.uint8)
+        yield from self.data.numbers()
+
     def measuring(self) -> "Net":
         """The same objective, whose traces have losses measured on all rows (see `measured`)."""
         other = copy(self)
