@@ -1,6 +1,6 @@
 """Findings held to planted faults: is the cause named first, are sound runs left in peace, does advice help?
 
-    python benchmarks/explain.py [--quick] [faults | pairs | sound | table …]
+    python benchmarks/explain.py [--quick] [faults | pairs | sound | others | table …]
 
 Sound runs on tables that no threshold was set on (standardised, at most 2,000 rows drawn by the seed, lambda = 1/n): mini-
 batches at 0.3 of the largest rate, falling to zero, for as many passes as come within half a percent of the excess at the
@@ -9,7 +9,7 @@ the test beside it, is taken out and counted. `first` is the share of harmful on
 is right if the cause accepts it. Sound runs are of several kinds, and an alarm is any finding. Advice that a probe verified is
 then taken in full with another order of the rows: it helps where less than nine tenths of the excess is left, and its stated
 size is right within 2 × of what is then left. What a part found is kept in results/explain, so that the summary speaks of all
-parts that were measured.
+parts that were measured. `others` are runs that are not forecast, or end otherwise (otherwise.py), and are counted by themselves.
 """
 
 import json
@@ -31,6 +31,7 @@ from fallline.explain.prospect import Prospect
 from fallline.files import write_whole
 from fallline.losses import LogLoss, SquaredError
 from faults import FAULTS, Trial, far, of_limit, planted, run_of, sound
+from otherwise import KINDS
 from sets import table
 from targets import Target
 from text import wanted
@@ -56,10 +57,9 @@ SOUND = (
 
 def main(quick: bool = False, words: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Measure the parts named, print and keep what they find, and sum up all that is kept."""
-    kinds = [word for word in words if word in ("faults", "pairs", "sound")] or ["faults", "pairs", "sound"]
-    names = [word for word in words if word in PAIRS] or list(PAIRS)
+    asked = [word for word in words if word in PARTS] or list(PARTS)
     records = []
-    for kind, name in product(kinds, names[:1] + names[3:4] if quick else names):
+    for kind, name in [(part, name) for part in asked for name in named(part, quick, words)]:
         began, made = time.perf_counter(), []
         try:
             trials = [(seed, trial_of(name, seed)) for seed in range(1 if quick else SEEDS)]
@@ -70,7 +70,9 @@ def main(quick: bool = False, words: tuple[str, ...] = ()) -> list[dict[str, Any
             if trial is None:
                 print(f"{name}, seed {seed}: no sound run in 300 passes, left out")
                 continue
-            made += [{"kind": kind, "table": name, "seed": seed, **one} for one in PARTS[kind](trial, seed, quick)]
+            made += [
+                {"kind": kind, "table": name, "seed": seed, **one} for one in PARTS[kind](trial, seed, quick, name)
+            ]
         records += made
         print(f"{kind}, {name}: {len(made)} runs, {time.perf_counter() - began:.0f} s", flush=True)
         if not quick:
@@ -84,9 +86,18 @@ def main(quick: bool = False, words: tuple[str, ...] = ()) -> list[dict[str, Any
     return records
 
 
+def named(kind: str, quick: bool, words: tuple[str, ...]) -> list[str]:
+    """The tables of a part, or those of them that were asked for."""
+    names = list(KINDS if kind == "others" else PAIRS)
+    chosen = [word for word in words if word in names] or names
+    return chosen[:1] + chosen[3:4] if quick else chosen
+
+
 def trial_of(name: str, seed: int) -> Trial | None:
     """The sound run of a table and a seed."""
     rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    if name in KINDS:
+        return KINDS[name].trial(rng)
     X, y = table(name)
     if hasattr(X, "toarray"):
         X = X[: 8 * 2000].toarray()[:, :60]
@@ -96,13 +107,13 @@ def trial_of(name: str, seed: int) -> Trial | None:
     return sound(X, y, PAIRS[name], rng)
 
 
-def faults(trial: Trial, seed: int, quick: bool) -> Iterator[dict[str, Any]]:
+def faults(trial: Trial, seed: int, quick: bool, name: str) -> Iterator[dict[str, Any]]:
     """One fault at a time."""
-    for name in list(FAULTS)[:: 3 if quick else 1]:
-        yield from told(trial, (name,), seed)
+    for fault in list(FAULTS)[:: 3 if quick else 1]:
+        yield from told(trial, (fault,), seed)
 
 
-def pairs(trial: Trial, seed: int, quick: bool) -> Iterator[dict[str, Any]]:
+def pairs(trial: Trial, seed: int, quick: bool, name: str) -> Iterator[dict[str, Any]]:
     """One fault of the data and one of the walk."""
     both = list(product(DATA, WALKS))
     for k in np.random.default_rng((seed, 3)).permutation(len(both))[: 6 if quick else 14]:
@@ -143,7 +154,7 @@ def taken(finding: Any, sick: Trial, prospect: Prospect) -> dict[str, Any] | Non
     return {"symptom": finding.symptom, "before": float(before), "after": float(left), "said": said}
 
 
-def sound_runs(trial: Trial, seed: int, quick: bool) -> Iterator[dict[str, Any]]:
+def sound_runs(trial: Trial, seed: int, quick: bool, name: str) -> Iterator[dict[str, Any]]:
     """Runs that arrive, of several kinds: any finding is a false alarm."""
     objective = trial.objective()
     prospect = Prospect(objective)
@@ -161,7 +172,16 @@ def sound_runs(trial: Trial, seed: int, quick: bool) -> Iterator[dict[str, Any]]
     yield {"faults": [], "harm": False, "found": [one.symptom for one in found], "kind of run": "automatic"}
 
 
-PARTS = {"faults": faults, "pairs": pairs, "sound": sound_runs}
+def others(trial: Trial, seed: int, quick: bool, name: str) -> Iterator[dict[str, Any]]:
+    """The sound run of a kind, and its faults one at a time."""
+    run = run_of(trial)
+    found = explain(trial.objective(), trial.plan, run.trace, run.w)
+    yield {"faults": [], "harm": False, "found": [one.symptom for one in found]}
+    for fault in KINDS[name].faults[:: 3 if quick else 1]:
+        yield from told(trial, (fault,), seed)
+
+
+PARTS = {"faults": faults, "pairs": pairs, "sound": sound_runs, "others": others}
 
 
 def figures(records: list[dict[str, Any]]) -> dict[str, tuple[float, int]]:
@@ -203,12 +223,35 @@ def summary(records: list[dict[str, Any]]) -> list[str]:
         wrong = Counter((one["found"] or ["nothing"])[0] for one in harmful if one["named"] != [0])
         said = ", ".join(f"{what} ({count})" for what, count in wrong.most_common())
         lines.append(f"{name:20s}{len(by_fault[name]):9d}{len(harmful):9d}{first:>8s}   {said}")
+    lines += ["", *otherwise(records), ""]
     alarms = Counter(what for one in records if one["kind"] == "sound" for what in one["found"])
     lines += ["", *(f"{name:44s}{100 * share:6.1f} % of {count}" for name, (share, count) in figures(records).items())]
     seconds = [one["seconds"] for one in records if "seconds" in one]
     lines.append(
         f"alarms on sound runs: {dict(alarms) or 'none'}; an explanation takes {np.median(seconds or [0.0]):.2f} s (median)"
     )
+    return lines
+
+
+def otherwise(records: list[dict[str, Any]]) -> list[str]:
+    """Of runs of other kinds: how often each fault's cause is named first, of those that do harm, and alarms on sound ones."""
+    lines = [f"{'kind of run':20s}first   right if told   alarms on sound runs   not named first"]
+    groups = defaultdict(list)
+    for one in records:
+        if one["kind"] == "others":
+            groups[one["table"].partition(",")[0]].append(one)
+    for group, made in groups.items():
+        harmful, still = [one for one in made if one["harm"]], [one for one in made if not one["faults"]]
+        told = [one["right"][0] for one in harmful if one["found"]]
+        first = sum(one["named"] == [0] for one in harmful)
+        wrong = Counter(
+            f"{one['faults'][0]}: {(one['found'] or ['nothing'])[0]}" for one in harmful if one["named"] != [0]
+        )
+        said = ", ".join(f"{what} ({count})" for what, count in wrong.most_common()) or "–"
+        alarms = f"{sum(bool(one['found']) for one in still)} of {len(still)}"
+        lines.append(
+            f"{group:20s}{first} of {len(harmful):<5d}{sum(told)} of {len(told):<5d}      {alarms:20s}   {said}"
+        )
     return lines
 
 

@@ -279,6 +279,12 @@ def test_several_classes_and_losses_with_corners_are_explained_as_far_as_they_ca
     raw = SoftmaxRegression(X * [100.0, 1.0, 1.0, 0.1], codes, 3, MILD)
     found = Plan(step="plain", rate=1e-4, amount=10.0).run(raw).explain()
     assert "unscaled" in [one.symptom for one in found]
+    order = np.argsort(codes, kind="stable")
+    walk = Plan(step="plain", rate=0.1, amount=10.0, sampler="in_order")
+    found = walk.run(SoftmaxRegression(X[order], codes[order], 3, MILD)).explain()
+    assert found.findings[0].symptom == "file_order"
+    shuffled = walk.run(SoftmaxRegression(X, codes, 3, MILD))
+    assert SYMPTOMS["file_order"].detect(Case(shuffled.objective, walk, shuffled.trace, shuffled.w)) is None
     removed = Plan().run(SoftmaxRegression(X, codes, 3, L1(5.0))).explain().findings[0]
     assert removed.symptom == "removed_all"
     assert removed.tried.helped

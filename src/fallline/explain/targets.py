@@ -109,17 +109,25 @@ def separable(case: Case) -> Sign | None:
 
 def file_order(case: Case) -> Sign | None:
     """Rows come in the file's order, and neighbours are alike."""
-    if not case.walks or case.plan.sampler != "in_order" or case.batch or case.objective.scores > 1:
+    if not case.walks or case.plan.sampler != "in_order" or case.batch:
         return None
-    y = case.objective.model.y - case.objective.model.y.mean()
-    alike = float(y[1:] @ y[:-1] / max(float(y @ y), 1e-300))
-    if alike < max(ORDERED, 4.0 / np.sqrt(len(y))):
+    alike = _neighbours(case.objective.model.y, case.objective.scores > 1)
+    if alike < max(ORDERED, 4.0 / np.sqrt(case.objective.n)):
         return None
     seen = (
         "rows are taken as they stand in the file, where neighbours' targets go together at correlation "
         f"{number(alike)}; {percent(case.left)} of the excess at the start is left."
     )
     return Sign(seen, Change("shuffle the rows (sampler=shuffled).", replace(case.plan, sampler="shuffled")))
+
+
+def _neighbours(y: Array, kinds: bool) -> float:
+    """How alike neighbours in the file are: their correlation; of `kinds` how much oftener than by chance both are of one."""
+    if kinds:
+        chance = float((np.bincount(y.astype(int)) ** 2).sum()) / len(y) ** 2
+        return float(np.mean(y[1:] == y[:-1]) - chance) / max(1.0 - chance, 1e-300)
+    y = y - y.mean()
+    return float(y[1:] @ y[:-1] / max(float(y @ y), 1e-300))
 
 
 def counts(case: Case) -> Sign | None:
