@@ -10,7 +10,7 @@ from fallline.figures.axes import decades, round_numbers, short, time_axis
 from fallline.figures.bands import BEYOND, FLOOR, SHOWN, band_of, thinned
 from fallline.figures.labels import dodge
 from fallline.figures.style import LEVELS, LOOKS, PAPERS, colour, counterparts, levels, template
-from fallline.figures.words import count, listed, number, passes, percent, seconds
+from fallline.words import count, listed, number, passes, percent, seconds
 from walks import a_walk, halving, running_away
 
 
@@ -229,7 +229,8 @@ def test_a_time_axis_is_straight_unless_that_would_hide_the_start():
         (number(0.012345), "0.0123"), (number(1234.5), "1,230"), (number(-0.5), "−0.5"), (number(0), "0"),
         (number(4.561e-7), "4.56·10⁻⁷"), (number(2e9), "2·10⁹"), (number(None), "–"), (number(math.inf), "∞"),
         (number(99.96), "100"), (number(999.9), "1,000"),
-        (percent(0.0123), "1.23 %"), (percent(1e-12), "less than 10⁻⁷ %"), (percent(None), "–"),
+        (percent(0.0123), "1.23 %"), (percent(1e-12), "less than 0.0001 %"), (percent(None), "–"),
+        (percent(1e5), "more than 1,000,000 %"), (percent(99.999), "10,000 %"), (number(1.5e-4), "0.00015"),
         (seconds(0.0123), "12.3 ms"), (seconds(1.5e-5), "15 µs"), (seconds(3.0), "3 s"), (seconds(125.0), "2 min 5 s"),
         (seconds(None), "–"), (count(12300), "12,300"), (passes(1.0), "1 pass"), (passes(3.14159), "3.14 passes"),
         (listed(["a"]), "a"), (listed(["a", "b", "c"]), "a, b and c"), (listed([]), ""),

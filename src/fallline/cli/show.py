@@ -33,7 +33,8 @@ def _table(found: Any, n: int) -> Any:
     from rich.table import Table
 
     from fallline.comparison.entry import FINE, WITHIN, score
-    from fallline.comparison.wording import certified, passes, percent, seconds
+    from fallline.comparison.wording import certified
+    from fallline.words import passes, percent, seconds
 
     solved = any(entry.estimate for entry in found.finals)
     headings = ["setting", "within 1 % after", "time", "time to 0.01 %", "above the optimum at the end"]
@@ -43,7 +44,7 @@ def _table(found: Any, n: int) -> Any:
     for entry in sorted(found.finals, key=score):
         visits, excess = score(entry)
         took, fine = (median(entry.reached("seconds", level)) for level in (WITHIN, FINE))
-        reached = (passes(visits, n), seconds(took)) if visits < math.inf else ("never", "")
+        reached = (passes(visits / n), seconds(took)) if visits < math.inf else ("never", "")
         end = "diverged" if excess == math.inf else percent(excess)
         finer = seconds(fine) if fine < math.inf else "never"
         table.add_row(entry.plan.name, *reached, finer, end, *([certified(entry)] if solved else []))

@@ -6,7 +6,8 @@ from statistics import median
 
 from fallline.comparison.entry import FINE, WITHIN, Entry
 from fallline.comparison.significance import as_quick
-from fallline.comparison.wording import LEAST, listed, passes, percent, seconds, who
+from fallline.comparison.wording import who
+from fallline.words import LEAST, listed, passes, percent, seconds
 
 
 def told_of(finals: Sequence[Entry], entries: Sequence[Entry], n: int, amount: str) -> list[str]:
@@ -40,7 +41,7 @@ def _arrival(own: Entry, tuned: Sequence[Entry], level: float, n: int, amount: s
 
 
 def _when(entry: Entry, level: float, n: int) -> str:
-    return f"{passes(median(entry.reached('visits', level)), n)} and {seconds(_time(entry, level))}"
+    return f"{passes(median(entry.reached('visits', level)) / n)} and {seconds(_time(entry, level))}"
 
 
 def _time(entry: Entry, level: float) -> float:
@@ -68,7 +69,7 @@ def _certificate(own: Entry, n: int) -> str:
     if not median(own.estimate) < math.inf:
         late = about["beyond"]
         return (
-            f"It had no answer yet when the budget ended: its first came after {passes(late['visits'], n)} and "
+            f"It had no answer yet when the budget ended: its first came after {passes(late['visits'] / n)} and "
             f"{seconds(late['seconds'])}, {percent(float(own.yard.excess(late['loss'])))} above the optimum."
         )
     bound = max(own.bound, default=math.inf)

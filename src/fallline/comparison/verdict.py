@@ -7,8 +7,9 @@ from statistics import median
 from fallline.comparison.automatic import told_of
 from fallline.comparison.entry import WITHIN, Baseline, Entry, Verdict, score
 from fallline.comparison.significance import NOISE, as_quick, differences
-from fallline.comparison.wording import capital, listed, passes, percent, seconds, who
+from fallline.comparison.wording import capital, who
 from fallline.plan import Plan
+from fallline.words import listed, passes, percent, seconds
 
 QUICKER = 0.8  # of our time: what a tool must take to be called quicker, its time being the best of three
 
@@ -48,7 +49,7 @@ def _reached(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str]
     first = [who(entry) for entry in finals if entry.plan.name in equals and score(entry)[0] < math.inf]
     lead = capital(listed(first) if 1 < len(first) <= 3 else who(best))
     visits = score(best)[0]
-    took = f"{passes(visits, n)} over the rows"
+    took = f"{passes(visits / n)} over the rows"
     goal = best.yard.goal
     headline = f"{lead} came within 1 % of {goal}{' first' if others else ''}, in {took}"
     told = f"In row visits, {who(best)} was first within 1 % of {goal}, after {took}{_over(best)}"
@@ -57,7 +58,7 @@ def _reached(finals: Sequence[Entry], entries: Sequence[Entry], equals: set[str]
     for other in others:
         later, noise = score(other)[0], f", {NOISE}" if other.plan.name in equals else ""
         if later < math.inf:
-            told += f"; {who(other)} took {passes(later, n)}{noise}"
+            told += f"; {who(other)} took {passes(later / n)}{noise}"
         else:
             told += f"; {who(other)}{_edge(other, entries)} never got there in {amount}{noise}"
     told += "."

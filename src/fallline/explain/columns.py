@@ -6,10 +6,11 @@ import numpy as np
 
 from fallline.explain.case import DONE, Case
 from fallline.explain.changed import standardised
-from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried, number, percent
+from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried
 from fallline.explain.probe import SHARE, budget_of
 from fallline.explain.stability import over
 from fallline.plan import Plan
+from fallline.words import number, percent
 
 Array = np.ndarray[Any, Any]
 

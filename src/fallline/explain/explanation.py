@@ -9,13 +9,14 @@ import numpy as np
 
 from fallline.errors import InputError
 from fallline.explain.case import DONE, Case
-from fallline.explain.finding import Change, Finding, number, percent
+from fallline.explain.finding import Change, Finding
 from fallline.explain.probe import probe
 from fallline.explain.symptoms import SLOW, SYMPTOMS, finding_of, signs
 from fallline.objectives.linear import RowObjective
 from fallline.plan import Plan
 from fallline.problem import Charges
 from fallline.trace import Trace
+from fallline.words import number, percent
 
 Array = np.ndarray[Any, Any]
 

@@ -1,6 +1,5 @@
 """A finding: what was seen, why it is so, the one change to make, what that should do, and what it did when it was tried."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,10 +7,10 @@ from typing import Any, NamedTuple
 
 from fallline.explain.concepts import CONCEPTS
 from fallline.plan import Plan
+from fallline.words import number, percent
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 HELPS = 0.8  # of what was: a change that does not take a fifth off is not advice; less is within what seeds differ by
-LEAST, MOST = 1e-6, 1e4  # shares beyond which no figure is said
 SHIFTS = 0.98  # of what was, on rows held out: two percent of an error, which is what a twentieth of the rows can tell
 
 
@@ -135,19 +134,3 @@ class Finding:
 def _plain(value: Any) -> Any:
     """A setting of a plan; a part that Python gave in its own words."""
     return value if isinstance(value, str | int | float) else repr(value)
-
-
-def percent(share: float) -> str:
-    """A share in words: "3.2 %"; no power of ten, whatever its size."""
-    if 0.0 < share < LEAST:
-        return f"less than {100 * LEAST:g} %"
-    if share >= MOST:
-        return "far more than all"
-    return f"{100 * share:.2g} %" if share < 0.0995 else f"{100 * share:,.0f} %"
-
-
-def number(value: float) -> str:
-    """Three digits; a power of ten only where nobody would write the zeros."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.3g}"

@@ -6,10 +6,11 @@ import numpy as np
 
 from fallline.explain.case import DONE, Case
 from fallline.explain.changed import charged
-from fallline.explain.finding import Change, Effect, Sign, Tried, number, percent
+from fallline.explain.finding import Change, Effect, Sign, Tried
 from fallline.explain.heldout import HELD_LOSS, held_out
 from fallline.losses import Hinge, LogLoss, SquaredHinge
 from fallline.penalties import L2
+from fallline.words import number, percent
 
 FREEDOM = 0.25  # of the parameters: with fewer left three quarters of the fit is forbidden
 WEAKER = 1e-3  # of the penalty: what is tried where it dominates

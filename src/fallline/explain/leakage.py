@@ -7,7 +7,8 @@ from scipy.stats import rankdata
 
 from fallline.explain.case import Case
 from fallline.explain.changed import without
-from fallline.explain.finding import Change, Sign, number, percent
+from fallline.explain.finding import Change, Sign
+from fallline.words import number, percent
 
 Array = np.ndarray[Any, Any]
 

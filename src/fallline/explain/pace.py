@@ -6,10 +6,11 @@ import numpy as np
 
 from fallline.executors.certificate import bound_of
 from fallline.explain.case import Case
-from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried, number, percent
+from fallline.explain.finding import EXCESS, Change, Effect, Sign, Tried
 from fallline.forecast.noise import noise_scale
 from fallline.forecast.tangent import Rows, Walk, rule_of, tangent
 from fallline.plan import Plan
+from fallline.words import number, percent
 
 SLOW = 0.05  # of the largest rate: six times fewer updates are then to be had
 GAIN = 0.5  # nats, a factor of 1.6: gains below are within what forecasts miss by

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from fallline.explain.case import Case
-from fallline.explain.finding import Change, Sign, percent
+from fallline.explain.finding import Change, Sign
 from fallline.plan import WAYS, Plan, named, part
 from fallline.steps import Plain
+from fallline.words import percent
 
 FIRST = 100.0  # nats: a run whose rate is above or at its limit has no other cause to look for before that
 SLACK = 0.7  # of the largest rate: below, running away has another cause

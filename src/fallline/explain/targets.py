@@ -8,11 +8,12 @@ from scipy.stats import rankdata, skew
 
 from fallline.explain.case import Case
 from fallline.explain.changed import as_classes, charged, even, retargeted, under
-from fallline.explain.finding import Change, Effect, Sign, Tried, number, percent
+from fallline.explain.finding import Change, Effect, Sign, Tried
 from fallline.explain.heldout import MEAN_ERROR, USUAL_ERROR, held_out
 from fallline.explain.prospect import Prospect
 from fallline.losses import Gamma, Huber, LogLoss, Poisson, SquaredError
 from fallline.penalties import L2
+from fallline.words import number, percent
 
 Array = np.ndarray[Any, Any]
 

@@ -3,7 +3,8 @@
 import math
 from typing import Any, NamedTuple
 
-from fallline.figures import style, words
+from fallline import words
+from fallline.figures import style
 
 LOG_BEYOND = 15.0  # the end over the earliest moment that matters; beyond it a straight axis hides the start
 EDGE = 1.5  # how far left of the first look a logarithmic axis begins

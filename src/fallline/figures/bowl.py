@@ -5,8 +5,9 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
+from fallline import words
 from fallline.bowl import Bowl, Panel
-from fallline.figures import style, words
+from fallline.figures import style
 
 MARKED = 60  # steps that can be told apart as dots
 ROUND = 1.1  # times as long as wide: less cannot be seen

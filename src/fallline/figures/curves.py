@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from fallline.figures import axes, labels, style, words
+from fallline import words
+from fallline.figures import axes, labels, style
 from fallline.figures.bands import AXES, BEYOND, FLOOR, LEVEL, SHOWN, Band, answered, band_of
 from fallline.trace import Trace
 

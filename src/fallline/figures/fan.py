@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from fallline.figures import labels, style, words
+from fallline import words
+from fallline.figures import labels, style
 from fallline.trace import Trace
 
 Array = np.ndarray[Any, Any]

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from fallline.figures import axes, style, words
+from fallline import words
+from fallline.figures import axes, style
 from fallline.figures.bands import HIGH, LOW
 
 ROW = 38  # pixels a runner

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from fallline.figures import style, words
+from fallline import words
+from fallline.figures import style
 from fallline.plane import PathOnPlane, Surface
 
 STEPS = 36  # of the slider

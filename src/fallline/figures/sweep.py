@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from fallline.figures import axes, labels, style, words
+from fallline import words
+from fallline.figures import axes, labels, style
 from fallline.figures.bands import FLOOR, HIGH, LOW, excess_of, ran_away
 from fallline.trace import Trace
 

@@ -6,7 +6,8 @@ from html import escape
 from statistics import median
 from typing import Any
 
-from fallline.figures import style, words
+from fallline import words
+from fallline.figures import style
 from fallline.report.pictures import Picture
 
 TASKS = {"binary": "two classes", "multiclass": "several classes"}

@@ -1,8 +1,9 @@
-"""Numbers in sentences: three digits, with their unit."""
+"""Numbers in sentences, wherever one is said: three digits, with their unit."""
 
 import math
 import re
 
+LEAST, MOST = 1e-6, 1e4  # shares beyond which no figure is said
 POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -15,7 +16,7 @@ def number(value: float | None) -> str:
     if value == 0:
         return "0"
     power = math.floor(math.log10(abs(float(f"{value:.2e}"))))
-    if -4 < power < 6:
+    if -5 < power < 6:
         text = f"{value:,.{max(0, 2 - power)}f}" if power < 3 else f"{round(value, 2 - power):,.0f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
@@ -25,11 +26,13 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent, three digits: 12.3 %, 0.045 %."""
+    """A share as per cent, three digits and no power of ten: 12.3 %, 0.045 %, less than 0.0001 %, more than 1,000,000 %."""
     if share is None or math.isnan(share):
         return "–"
-    if 0 < abs(share) < 1e-9:
-        return "less than 10⁻⁷ %"
+    if 0 < abs(share) < LEAST:
+        return f"less than {number(100 * LEAST)} %"
+    if share > MOST:
+        return f"more than {100 * MOST:,.0f} %"
     return f"{number(100 * share)} %"
 
 
