@@ -41,6 +41,7 @@ PARTS = {
     "plans": "Plans of a forecast held to the best",
     "explain": "Findings held to planted faults",
     "gauges": "What gauges cost",
+    "networks": "Networks: the engine beside a plain loop",
     "memory": "Memory",
     "streaming": "Larger than memory",
     "ordered": "Larger than memory, in order of time and class",

@@ -12,7 +12,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
-PICTURES = {"line_fit": 4, "three_points": 1, "one_neuron": 2, "one_update": 0, "surfaces": 9}
+PICTURES = {
+    "line_fit": 4,
+    "three_points": 1,
+    "one_neuron": 2,
+    "one_update": 0,
+    "surfaces": 9,
+    "torch_loops": 0,
+    "two_layers": 1,
+}
 
 
 def script(name, folder="examples"):
@@ -181,3 +189,19 @@ def test_the_benchmark_draws_as_many_lines_as_we_do():
     assert len(usual.one_trace_a_line(x, y, thetas[:11]).data) == 1 + 10
     trace = ours.walk(ours.Linear(x[:, None], y), ours.VARIANTS["batch"], 0.01).trace
     assert len(ours.fan_of(x, y, trace).lines) == 1000
+
+
+def test_the_loops_of_the_tutorials_end_at_the_same_bits(facts):
+    loops = facts("torch_loops")
+    assert {name: loop["updates"] for name, loop in loops.items()} == {"batch": 5, "stochastic": 320, "mini-batch": 20}
+    for loop in loops.values():
+        assert loop["torch"] == loop["fallline"]
+    assert loops["stochastic"]["fallline"] == pytest.approx([4, 5], abs=0.05)  # it gets there; five steps do not
+    assert loops["batch"]["fallline"][0] < 1
+
+
+def test_two_layers_by_hand_have_autograds_gradient_and_part_what_no_line_parts(facts):
+    known = facts("two_layers")
+    assert known["apart"] < 1e-15 < known["slope"]
+    assert known["right"] > 0.95  # a logistic regression tells 88 % right
+    assert known["loss"][1] < 0.1 * known["loss"][0]
