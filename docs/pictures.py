@@ -21,6 +21,7 @@ from playwright.sync_api import sync_playwright
 import fallline
 from fallline.figures import draw_bowl
 from fallline.figures.style import counterparts
+from fallline.problem import Charges, problem_of
 
 DOCS = Path(__file__).resolve().parent
 IMAGES, CONCEPTS = DOCS / "images", DOCS / "concepts"
@@ -33,6 +34,7 @@ def main(names: list[str]) -> None:
     with a_browser() as browser:
         if not names:
             comparison(browser)
+            forecasts(browser)
         for name in names or sorted(page.stem for page in CONCEPTS.glob("*.md") if page.stem != "README"):
             concept(browser, name)
 
@@ -44,6 +46,15 @@ def comparison(browser: Any) -> None:
     figure.layout.updatemenus = ()  # a picture has no buttons
     take(browser, figure, IMAGES / "diabetes.png")
     take(browser, draw_bowl(found.bowl), IMAGES / "bowl.png")
+
+
+def forecasts(browser: Any) -> None:
+    """The map of rates and batch sizes on the breast cancer data."""
+    take(
+        browser,
+        problem_of("breast_cancer", None, Charges()).objective.forecast_map().plot(),
+        IMAGES / "forecast-map-light.png",
+    )
 
 
 def concept(browser: Any, name: str) -> None:

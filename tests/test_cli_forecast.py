@@ -10,8 +10,8 @@ def call(*arguments):
     return CliRunner().invoke(main, ["forecast", *map(str, arguments)])
 
 
-def test_a_forecast_says_its_curve_its_limits_and_its_cost():
-    said = call("diabetes", "--batch-size", "16", "--rate", "0.05", "--epochs", "20")
+def test_a_forecast_says_its_curve_its_limits_and_its_cost(tmp_path):
+    said = call("diabetes", "--batch-size", "16", "--rate", "0.05", "--epochs", "20", "--report", tmp_path / "f.html")
     assert said.exit_code == 0, said.output
     lines = said.output.splitlines()
     assert "442 rows" in lines[0]
@@ -27,8 +27,13 @@ def test_a_forecast_says_its_curve_its_limits_and_its_cost():
         "critical batch",
         "Forecast from all rows",
         "plans it would take",
+        f"Report: {tmp_path / 'f.html'}",
     ):
         assert word in said.output
+    page = (tmp_path / "f.html").read_text("utf-8")
+    assert "is forecast to have" in page
+    assert "Ringed cells were walked" in page
+    assert '<fieldset id="axis" hidden>' in page  # nothing there has another time axis
 
 
 @pytest.mark.parametrize(

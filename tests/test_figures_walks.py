@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from fallline.figures import ahead_of, draw_ahead
+from fallline.figures import ahead_of, draw_ahead, draw_grid, grid_of
 from fallline.figures.style import counterparts
 from fallline.fitting import Recipe, fit
 from fallline.forecast.ahead import forecast_of
 from fallline.objectives import Linear
 from fallline.plan import Plan
+from fallline.solver import solve
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,61 @@ def test_a_fits_report_holds_the_forecast_where_there_is_one(tmp_path, plan, dra
     fit(Recipe("diabetes", plan=plan), tmp_path / "m")
     page = (tmp_path / "m" / "report.html").read_text("utf-8")
     assert ("The forecast under the run" in page) == drawn
+
+
+@pytest.fixture(scope="module")
+def found(on):
+    """Every rate and batch size."""
+    return on.forecast_map(checks=4)
+
+
+def test_a_cell_of_the_map_is_what_a_forecast_of_its_plan_says(on, found):
+    for i, j in [found.best, (2, 3), (len(found.sizes) - 1, 8)]:
+        plan = Plan(step="plain", batch_size=int(found.sizes[i]), rate=found.rates[j], budget="updates", amount=100_000)
+        assert forecast_of(on, plan).updates_to(0.01) == pytest.approx(found.updates[i, j], rel=1e-9)
+    assert np.isfinite(found.updates[-1]).any()
+    assert np.isinf(found.updates[:, found.rates > found.limit]).all()
+
+
+def test_the_frontier_is_where_a_larger_batch_stops_halving_the_updates(found):
+    known = np.flatnonzero(np.isfinite(found.updates[-1]))
+    assert len(known) > 3
+    assert (found.frontier[np.isinf(found.updates[-1])] == -1).all()
+    assert len(set(found.frontier[known])) > 2  # the map has one that matters
+    for j in known:
+        pays = found.updates[:, j] > 2 * found.updates[-1, j]
+        assert not pays[found.frontier[j] :].any()
+        assert pays[: found.frontier[j]].all()
+
+
+def test_cells_of_the_map_are_walked_and_say_what_came(on, found):
+    assert len({check.size for check in found.checks}) == len(found.checks) >= 2
+    for check in found.checks:
+        i, j = int(np.flatnonzero(found.sizes == check.size)[0]), int(np.flatnonzero(found.rates == check.rate)[0])
+        assert check.forecast == found.updates[i, j]
+        assert 0.5 < check.ratio < 1.6
+
+    easy = Linear(on.model.rows.X[:, :2] / [2.0, 1.0], on.model.y)
+    whole = next(check for check in easy.forecast_map(checks=4).checks if check.size == on.n)
+    plan = Plan(step="plain", variant="batch", rate=whole.rate, budget="updates", amount=int(2 * whole.forecast))
+    loss = plan.run(easy).trace["loss"] - solve(easy, 1e-9).trace.last("loss")
+    first = int(np.argmax(loss <= 0.01 * loss[0]))
+    assert first - 1 < whole.walked <= first
+    assert whole.ratio == pytest.approx(1.0, rel=1e-3)
+
+
+def test_the_map_draws_its_numbers_limit_frontier_and_rings(found):
+    facts = grid_of(found)
+    i, j = found.best
+    assert f"takes {round(found.visits[i, j]):,} row visits" in facts.finding
+    figure = draw_grid(facts)
+    cells, stairs = figure.data
+    seen = np.isfinite(found.updates)
+    np.testing.assert_allclose(10.0 ** cells.z[seen], found.visits[seen])
+    assert np.isnan(cells.z[~seen]).all()
+    known = found.frontier >= 0
+    np.testing.assert_allclose(stairs.y[::2] + 0.5, found.frontier[known])
+    lines = [shape for shape in figure.layout.shapes if shape.type == "line"]
+    assert [10.0**line.x0 for line in lines] == pytest.approx([found.limit])
+    assert sum(shape.type == "rect" for shape in figure.layout.shapes) == len(found.checks)
+    assert on_dark(figure) == draw_grid(facts, "dark").to_json()

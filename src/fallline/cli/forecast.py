@@ -1,9 +1,12 @@
 """`fallline forecast`: what a descent will do, before it does."""
 
+import shlex
+import sys
 from typing import Any
 
 import click
 
+from fallline import __version__
 from fallline.cli.options import BUDGET, CHARGING, MOVING, READING, budget_of, options, reading_of
 from fallline.cli.progress import Progress
 from fallline.errors import InputError
@@ -25,11 +28,17 @@ WALKING = [
 @click.command()
 @click.argument("data")
 @options(READING, WALKING)
-def forecast(data: str, **settings: Any) -> None:
+@click.option(
+    "--report", type=click.Path(), help="File to draw it in, with a map of rates and batch sizes, such as f.html."
+)
+def forecast(data: str, report: str | None, **settings: Any) -> None:
     """Say what gradient descent on DATA will do, before it runs.
 
     The expected loss against updates with a band that holds 80 % of runs, the largest rates, what makes the problem slow, how
     large a batch pays, and where noise will stop a constant rate. DATA is as for fallline fit.
+
+    --report draws the forecast, and the row visits to 1 % of the excess at every rate and batch size, a few of which are walked
+    to check; that takes some seconds more.
 
     \b
     Examples:
@@ -39,9 +48,11 @@ def forecast(data: str, **settings: Any) -> None:
     """
     from fallline.forecast.ahead import forecast_of
     from fallline.forecast.choice import choose
+    from fallline.forecast.grid import map_of
     from fallline.forecast.ground import ground_of
     from fallline.plan import Plan
     from fallline.problem import Charges, problem_of
+    from fallline.report import write_report
 
     progress = Progress(None, quiet=False)
     budget, amount = budget_of(settings)
@@ -80,3 +91,27 @@ def forecast(data: str, **settings: Any) -> None:
         chosen = str(error)
     progress.end()
     click.echo(chosen)
+    if report is not None:
+        try:
+            progress.say("forecasting every rate and batch size, and walking a few ...")
+            drawn = map_of(problem.objective, found.plan.step, ground)
+        finally:
+            progress.end()
+        sentences = [*found.sentences(), chosen]
+        summary = {
+            "fallline": __version__,
+            "verdict": {
+                "headline": f"{sentences[0][0].upper()}{sentences[0][1:].rstrip('.')}",
+                "sentences": sentences[1:],
+            },
+            "data": {
+                "source": table.source,
+                "n": problem.objective.n,
+                "d": len(table.columns),
+                "notes": list(table.notes),
+            },
+            "objective": {"text": problem.text},
+            "command": shlex.join(["fallline", *sys.argv[1:]]),
+        }
+        pictures = [("The forecast", found.plot()), ("Every rate and batch size", drawn.plot())]
+        click.echo(f"Report: {write_report(summary, (), (), report, pictures)}")

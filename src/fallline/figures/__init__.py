@@ -5,6 +5,7 @@ from fallline.figures.arrays import draw_lines, draw_walks
 from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
+from fallline.figures.grid import draw_grid, grid_of
 from fallline.figures.race import draw_race, race_of
 from fallline.figures.surface import draw_relief, draw_surface
 from fallline.figures.sweep import batch_sweep_of, draw_batch_sweep, draw_sweep, sweep_of
@@ -18,6 +19,7 @@ __all__ = [
     "draw_bowl",
     "draw_curves",
     "draw_fan",
+    "draw_grid",
     "draw_history",
     "draw_lines",
     "draw_race",
@@ -26,6 +28,7 @@ __all__ = [
     "draw_sweep",
     "draw_walks",
     "fan_of",
+    "grid_of",
     "history_of",
     "plot_traces",
     "race_of",

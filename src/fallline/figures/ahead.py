@@ -135,7 +135,7 @@ def draw_ahead(facts: AheadFacts, theme: str = "light") -> go.Figure:
         fillcolor=style.veil(ink, style.BAND), hoverinfo="skip",
     )  # fmt: skip
     faint = style.colour(facts.variant, FAINT, theme)
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "run": {"width": 2, "color": ink},
         "forecast": {"width": 6 if alone else 2.5, "color": faint if alone else ink},
     }

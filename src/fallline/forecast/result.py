@@ -68,17 +68,7 @@ class Forecast:
 
     def updates_to(self, share: float = LEVEL) -> float:
         """Updates until the mean excess is at most `share` of that at the start; infinite where the plan ends before."""
-        level = share * self.excess[0]
-        below = np.flatnonzero(self.excess <= level)
-        if not len(below):
-            return float("inf")
-        k = int(below[0])
-        if k == 0:
-            return 0.0
-        high, low = np.log(self.excess[k - 1]), np.log(max(self.excess[k], TINY))
-        done = (high - np.log(level)) / (high - low)
-        first, last = np.log1p(self.t[k - 1]), np.log1p(self.t[k])
-        return float(np.expm1(first + done * (last - first)))
+        return arrival(self.t, self.excess, share * float(self.excess[0]))
 
     def telling(self, lines: int = 10) -> Array:
         """Which points to print: the start, the end, and evenly between them in the logarithm of time."""
@@ -164,3 +154,17 @@ class Forecast:
         seconds = self.seconds
         read = "all rows" if self.rows >= self.n else f"{self.rows:,} of {self.n:,} rows, the longest among them"
         return f"Forecast from {read} in {seconds:.2g} s."
+
+
+def arrival(t: Array, excess: Array, level: float) -> float:
+    """When an excess is first at most `level`, between points by a straight line in the logarithms; infinite where it is not."""
+    below = np.flatnonzero(excess <= level)
+    if not len(below):
+        return float("inf")
+    k = int(below[0])
+    if k == 0:
+        return 0.0
+    high, low = np.log(excess[k - 1]), np.log(max(excess[k], TINY))
+    done = (high - np.log(level)) / (high - low)
+    first, last = np.log1p(t[k - 1]), np.log1p(t[k])
+    return float(np.expm1(first + done * (last - first)))

@@ -94,6 +94,12 @@ class RowObjective:
 
         return forecast_of(self, plan, **settings)
 
+    def forecast_map(self, step: str = "plain", **settings: Any) -> Any:
+        """How long every rate and batch size take to 1 % of the excess at the start: fallline.forecast.grid.map_of."""
+        from fallline.forecast.grid import map_of
+
+        return map_of(self, step, **settings)
+
     def prox(self, w: Array, rate: Any) -> Array:
         """Proximal step of length `rate` (a number, or one a coordinate) of the penalty's L1 share."""
         out = w.copy()

@@ -66,6 +66,7 @@ def page(
     css = _papers() + folder.joinpath("page.css").read_text(encoding="utf-8")
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
     lead = sections.picture(by_key["lead"], heading="h2") if "lead" in by_key else ""
+    timed = any("axes" in found.figure["layout"]["meta"] for found in pictures)
     title = (summary.get("verdict") or {}).get("headline", "A comparison of gradient descents")
     version = summary.get("fallline", "")
     return f"""<!DOCTYPE html>
@@ -83,7 +84,7 @@ def page(
 <header>
 <span class="brand">fallline <small>{text(version)}</small></span>
 <div class="tools">
-<fieldset id="axis"><legend>Time in</legend>
+<fieldset id="axis"{"" if timed else " hidden"}><legend>Time in</legend>
 <label><input type="radio" name="axis" value="updates"><span>updates</span></label>
 <label><input type="radio" name="axis" value="visits" checked><span>row visits</span></label>
 <label><input type="radio" name="axis" value="seconds"><span>seconds</span></label>
