@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from fallline.figures import axes, labels, style, words
+from fallline import words
+from fallline.figures import axes, labels, style
 
 Array = np.ndarray[Any, Any]
 
