@@ -184,7 +184,7 @@ def test_a_column_by_its_text_is_the_gauge_of_that_text():
 
 def test_the_start_is_remembered_where_points_are_too_many_to_keep(tmp_path, monkeypatch):
     whole = walked().trace
-    monkeypatch.setattr("fallline.trace.PATH_LIMIT", 8)
+    monkeypatch.setattr("fallline.trace.PATH_LIMIT", 64)
     half = Plan(**{**PLAN.as_dict(), "amount": 5.0}).run(ON, gauges=GAUGED)
     assert not half.trace.points
     loaded = half._replace(trace=Trace.load(half.trace.save(tmp_path / "half.npz")))

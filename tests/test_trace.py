@@ -109,10 +109,10 @@ def test_a_path_too_long_to_keep_is_not_kept_and_the_columns_are():
             return points[:, 0]
 
     trace = Trace()
-    trace.begin(Wide(), np.zeros(PATH_LIMIT // 2))
+    trace.begin(Wide(), np.zeros(PATH_LIMIT // 16))
     assert len(trace.path) == 1
     for _ in range(2):
-        trace.note(Wide(), np.zeros(1), np.zeros((1, PATH_LIMIT // 2)), np.ones(1, int), np.ones(1, int), 0.1)
+        trace.note(Wide(), np.zeros(1), np.zeros((1, PATH_LIMIT // 16)), np.ones(1, int), np.ones(1, int), 0.1)
     assert len(trace.path) == 0
     assert trace["t"].tolist() == [0, 1, 2]
 

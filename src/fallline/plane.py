@@ -16,6 +16,7 @@ from fallline.trace import Trace
 Array = np.ndarray[Any, Any]
 
 POINTS = 41  # grid points a side
+POINTS_SURVEYED = 21  # of an objective that surveys its heights itself: a network, each of whose points is a pass
 PATH_POINTS = 120  # of a path: more than a screen tells apart
 WORK = 2e8  # losses of single rows that a grid may take (about a second); beyond it a sample of the rows stands in
 WIDE = 32  # columns beyond which a row's loss takes time in proportion to them
@@ -57,19 +58,22 @@ class Surface(NamedTuple):
     left_out: float  # share of the paths' squared distance from the best point that is off the plane
     rows: int  # that the heights were taken on
     n: int  # rows that there are
+    error: float = 0.0  # standard error of a height, in the median, where they were taken on some of the rows
 
 
 def surface_of(
     objective: Any,
     traces: Sequence[Trace],
     choose: tuple[int | str, int | str] | None = None,
-    points: int = POINTS,
+    points: int | None = None,
     best: Array | None = None,
+    directions: Array | None = None,
 ) -> Surface:
     """The cost surface around `traces`.
 
     Exact where there are two parameters. Of more, over the two that `choose` names (positions in w, or columns; the
-    others stay at the best point), or else over the plane through the best point that holds the most of the paths.
+    others stay at the best point), over the two `directions` (2, size) from the best point (Net.filtered gives random
+    ones), or else over the plane through the best point that holds the most of the paths.
     `best` is the optimum; without it, the lowest point of any path. Raises InputError where there is no plane to draw:
     one parameter, no path, an unknown name.
     """
@@ -84,14 +88,19 @@ def surface_of(
     sane = [trace.path[keep] for trace, keep in zip(walks, kept, strict=True) if not _ran_away(trace)]
     cloud = np.concatenate(sane or [trace.path[:1] for trace in walks]) - centre
     labels = parameter_names(walks[0].about.get("columns") or [], size)
-    kind, names, basis, origin = _frame(cloud, centre, labels, choose)
+    if hasattr(objective, "owners"):
+        labels = objective.owners()
+    kind, names, basis, origin = _frame(cloud, centre, labels, choose, directions)
     flat = [(trace.path[keep] - origin) @ basis.T for trace, keep in zip(walks, kept, strict=True)]
     anchor = (centre - origin) @ basis.T
     calm = [path for path, trace in zip(flat, walks, strict=True) if not _ran_away(trace)]
     low, high = _bounds(calm or [path[:1] for path in flat], anchor)
+    if directions is not None:  # as far as the directions reach: what is a filter's length in each
+        reach = np.linalg.norm(directions, axis=1)
+        low, high = anchor - reach, anchor + reach
+    points = points or (POINTS_SURVEYED if hasattr(objective, "survey") else POINTS)
     x, y = (np.linspace(low[axis], high[axis], points) for axis in (0, 1))
-    part, rows = _affordable(objective, points, size)
-    heights = _heights(part, origin, basis, x, y)
+    heights, error, rows = _heights_of(objective, origin, basis, x, y, centre)
     floor = min(float(heights.min()), float(objective.value(centre)) if rows == objective.n else np.inf)
     top = max(float(heights.max()) - floor, np.finfo(float).tiny)
     return Surface(
@@ -112,6 +121,7 @@ def surface_of(
         left_out=_left_out(cloud, basis),
         rows=rows,
         n=objective.n,
+        error=error,
     )
 
 
@@ -128,7 +138,7 @@ def parameter_names(columns: Sequence[Any], size: int) -> list[str]:
 
 
 def _frame(
-    cloud: Array, centre: Array, labels: list[str], choose: tuple[int | str, int | str] | None
+    cloud: Array, centre: Array, labels: list[str], choose: tuple[int | str, int | str] | None, directions: Array | None
 ) -> tuple[str, tuple[str, str], Array, Array]:
     """Kind, axis names, basis (2, size) and the point that has coordinates (0, 0)."""
     size = len(centre)
@@ -139,6 +149,10 @@ def _frame(
         origin = centre.copy()
         origin[[j, k]] = 0.0  # so that the axes read as the parameters themselves
         return "exact" if size == 2 else "chosen", (labels[j], labels[k]), np.eye(size)[[j, k]], origin
+    if directions is not None:
+        basis = np.linalg.qr(np.asarray(directions, float).T)[0].T
+        basis *= np.sign((basis * directions).sum(axis=1))[:, None]
+        return "directions", ("random direction 1", "random direction 2"), basis, centre
     axes = np.linalg.svd(cloud, full_matrices=len(cloud) < 2)[2][:2]
     first = cloud[0] @ axes.T  # the start goes to the upper left, whatever signs the decomposition has
     basis = axes * np.where(first * [-1.0, 1.0] < 0, -1.0, 1.0)[:, None]
@@ -156,8 +170,11 @@ def _index(name: int | str, labels: list[str]) -> int:
 
 
 def _mainly(direction: Array, labels: list[str]) -> str:
-    strongest = np.argsort(-np.abs(direction), kind="stable")[:2]
-    return "mainly " + " and ".join(labels[j] for j in strongest)
+    """The two names that most of the direction belongs to; those of a network's tensors stand for many numbers each."""
+    shares: dict[str, float] = {}
+    for label, square in zip(labels, (direction**2).tolist(), strict=True):
+        shares[label] = shares.get(label, 0.0) + square
+    return "mainly " + " and ".join(sorted(shares, key=lambda label: -shares[label])[:2])
 
 
 def _thinned(looks: int) -> Array:
@@ -214,6 +231,20 @@ def _some_rows(rows: Any, keep: Array) -> Any:
     import scipy.sparse as sp
 
     return table(sp.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape())[keep])
+
+
+def _heights_of(
+    objective: Any, origin: Array, basis: Array, x: Array, y: Array, centre: Array
+) -> tuple[Array, float, int]:
+    """Heights over the grid, their standard error and the rows that they were taken on."""
+    if not hasattr(objective, "survey"):
+        part, rows = _affordable(objective, len(x), len(centre))
+        return _heights(part, origin, basis, x, y), 0.0, rows
+    points = (origin + np.array([across, along]) @ basis for along in y for across in x)
+    found = objective.survey(points, len(x) * len(y), centre)
+    finite = np.isfinite(found.heights)
+    heights = np.where(finite, found.heights, found.heights[finite].max(initial=0.0))
+    return heights.reshape(len(y), len(x)), float(np.median(found.errors)), found.rows
 
 
 def _heights(objective: Any, origin: Array, basis: Array, x: Array, y: Array) -> Array:

@@ -34,7 +34,7 @@ Array = np.ndarray[Any, Any]
 Readings = Mapping[str, "float | Array"]
 
 COLUMNS = ("t", "visits", "seconds", "loss", "rate", "move", "size")
-PATH_LIMIT = 4_000_000  # numbers; a path beyond 32 MB is not kept
+PATH_LIMIT = 32_000_000  # bytes; a longer path is not kept
 RUNAWAY = 1e100  # a loss this far up is lost even before it overflows
 AT_LOOKS = {
     "loss_at_looks": "loss",
@@ -133,7 +133,7 @@ class Trace:
         for name in columns.keys() - {*COLUMNS, *self.gauges}:  # known at a segment's end only, or to an executor or
             known = np.atleast_1d(readings.get(name, math.nan))  # a gauge that is gone
             columns[name].extend([math.nan] * (many - len(known)) + known.tolist())
-        if looks.shape[1] * len(self) <= PATH_LIMIT:
+        if looks.itemsize * looks.shape[1] * len(self) <= PATH_LIMIT:
             self.points.extend(looks)
         else:
             self.points.clear()

@@ -12,6 +12,7 @@ from fallline.plane import PathOnPlane, Surface
 
 STEPS = 36  # of the slider
 LIFT = 0.006  # of the relief's height, by which paths float above it to be seen
+DROPS = 12  # of a path's points from which a line drops to the surface
 FEW = 40  # looks that can be told apart as dots
 DEPTH = 3.0  # how far below the first contour line the colour still changes
 
@@ -117,6 +118,11 @@ def draw_relief(surface: Surface, theme: str = "light") -> go.Figure:
          "font": {"size": 12.5, "color": paper.ink}}
         for name, place in zip(("start", _goal(surface)), places, strict=True)
     ]  # fmt: skip
+    for path in surface.paths if surface.kind != "exact" else ():
+        figure.add_scatter3d(
+            **_drops(path, surface, lift), mode="lines", showlegend=False, hoverinfo="skip",
+            line={"color": paper.muted, "width": 2},
+        )  # fmt: skip
     _animate(figure, surface, theme, flat=False)
     return figure
 
@@ -178,11 +184,11 @@ def how_to_read(surface: Surface, relief: bool = False) -> str:
     if relief:
         parts = ["Turn it with the mouse or a finger; height is the loss"]
         gap = max((path.gap for path in surface.paths if not path.left), default=0.0)
-        span = float(surface.heights.max()) - surface.lowest
+        span = _range(surface)
         if surface.kind != "exact" and gap > LIFT * span:
             parts.append(
-                f"paths float at their true heights where those are above the surface; they differ by up to "
-                f"{words.number(gap)}, being off the plane"
+                f"paths float at their true heights where those are above the surface, which a thin line drops to; they differ "
+                f"by up to {words.number(gap)}, being off the plane"
             )
     else:
         lowest, highest = surface.levels[0], surface.levels[-1]
@@ -193,8 +199,27 @@ def how_to_read(surface: Surface, relief: bool = False) -> str:
         if surface.kind != "exact":
             parts.append("what is left out is a share of the paths' squared distance from where the cross is")
     if surface.rows < surface.n:
-        parts.append(f"heights are taken on {words.count(surface.rows)} of {words.count(surface.n)} rows")
+        told = f"heights are taken on {words.count(surface.rows)} of {words.count(surface.n)} rows"
+        if surface.error:
+            told += f" and off by {words.percent(surface.error / _range(surface))} of their range, in the median"
+        parts.append(told)
     return "; ".join(parts) + "."
+
+
+def _range(surface: Surface) -> float:
+    return float(surface.heights.max()) - surface.lowest
+
+
+def _drops(path: PathOnPlane, surface: Surface, lift: float) -> dict[str, list[float | None]]:
+    """Lines from a few points of a path down to the surface under them, for one trace in three dimensions."""
+    drawn = np.unique(np.linspace(0, len(path.x) - 1, DROPS).round().astype(int))
+    high = _floating(path, surface, lift)
+    lines: dict[str, list[float | None]] = {"x": [], "y": [], "z": []}
+    for k in drawn.tolist():
+        if high[k] - path.ground[k] > 2 * lift:
+            for axis, ends in {"x": [path.x[k]] * 2, "y": [path.y[k]] * 2, "z": [high[k], path.ground[k]]}.items():
+                lines[axis] += [*map(float, ends), None]
+    return lines
 
 
 def _legend_room(surface: Surface) -> int:

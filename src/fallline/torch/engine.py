@@ -5,8 +5,6 @@ memory, chance comes from (seed, segment), so 10 epochs and 10 more are the same
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +14,7 @@ from fallline.averages import Last
 from fallline.descent import State, looked_at
 from fallline.errors import InputError
 from fallline.torch.batches import seed_of
+from fallline.torch.modes import mode, seeded
 from fallline.torch.optimizers import walked_by
 from fallline.torch.packing import packed, unpacked
 
@@ -83,7 +82,7 @@ class Autograd(NamedTuple):
         mean, ends = torch.from_numpy(state.mean.copy()), looked_at(segment.length, every).tolist()
         averaged = not isinstance(average, Last)
         paces = [float(schedule.at(t)) for t in range(state.t + 1, state.t + 1 + segment.length)]
-        with seeded(seed_of(self.seed, state.segments), net.device), training(net.module):
+        with seeded(seed_of(self.seed, state.segments), net.device), mode(net.module, training=True):
             for k, rows in enumerate(segment.steps()):
                 t = state.t + k + 1
                 inputs, targets, weights = net.data.batch(rows)
@@ -196,23 +195,3 @@ def _answer(walker: Any, flat: Any) -> Array:
     w: Array = flat.read().numpy().copy()
     walker.answering(False)
     return w
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """torch's generators from a seed, and then as they were: a walk takes nothing from the user's chance, nor gives any."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def training(module: torch.nn.Module) -> Iterator[None]:
-    """The module in training mode, and then as it was."""
-    before = [(part, part.training) for part in module.modules()]
-    module.train()
-    try:
-        yield
-    finally:
-        for part, was in before:
-            part.training = was

@@ -1,8 +1,8 @@
 """A network as an objective: the mean loss of a module over rows, as a function of its parameters in one vector."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
@@ -18,8 +18,10 @@ from fallline.torch.batches import Loaded, Made, Picked, Tensors
 from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_labels
 from fallline.torch.engine import Autograd
 from fallline.torch.flat import flat_of
+from fallline.torch.modes import mode
 from fallline.torch.packing import unpacked
 from fallline.torch.schedulers import Scheduler, scheduler_of
+from fallline.torch.survey import Survey, filtered, survey
 
 Array = np.ndarray[Any, Any]
 
@@ -92,13 +94,13 @@ class Net:
 
     def gradient(self, w: Array, rows: Picked = slice(None)) -> Array:
         """The gradient at w of the mean loss over those rows, in training mode, (size,): slow, and what the engine must equal."""
-        tensors = self._tensors(w)
+        named = self.named(w)
+        tensors = list(named.values())
         buffers = {name: held.clone() for name, held in self._buffers.items()}
         inputs, targets, weights = self.data.batch(rows)
         with torch.enable_grad():
             for tensor in tensors:
                 tensor.requires_grad_()
-            named = dict(zip(self.layers, tensors, strict=True))
             with mode(self.module, training=True), self.computing():
                 loss = self._loss(functional_call(self.module, {**named, **buffers}, (inputs,)), targets, weights)
             slopes = torch.autograd.grad(loss, tensors, allow_unused=True)
@@ -133,7 +135,7 @@ class Net:
         rows: whether to stop after about so many.
         """
         named = {
-            **dict(zip(self.layers, self._tensors(w), strict=True)),
+            **self.named(w),
             **(self._buffers if buffers is None else buffers),
         }
         total, seen = 0.0, 0
@@ -186,6 +188,24 @@ class Net:
         other.measured = True
         return other
 
+    def named(self, w: Array) -> dict[str, torch.Tensor]:
+        """The trainable tensors that w (size,) stands for, by their names: copies."""
+        vector = torch.from_numpy(np.array(w, dtype=self._start.dtype))
+        pieces = zip(self.layers, self.flat.pieces(vector), self.flat.tensors, strict=True)
+        return {name: piece.to(tensor) for name, piece, tensor in pieces}
+
+    def owners(self) -> list[str]:
+        """The tensor that each number of w belongs to, (size,)."""
+        return [name for name, count in zip(self.layers, self.flat.sizes, strict=True) for _ in range(count)]
+
+    def survey(self, points: Iterable[Array], count: int, centre: Array) -> Survey:
+        """Heights at many points from some of the rows (see survey.py)."""
+        return survey(self, points, count, centre)
+
+    def filtered(self, w: Array, seed: int = 0) -> Array:
+        """Two random directions at w, filter by filter as long as it, (2, size) (see survey.py)."""
+        return filtered(self, w, seed)
+
     def fitted(self, run: Any) -> nn.Module:
         """The module with the weights that a run ended with, in evaluation mode: a copy.
 
@@ -200,10 +220,6 @@ class Net:
         if not np.array_equal(run.w, run.state.w):
             torch.optim.swa_utils.update_bn((inputs for inputs, _, _ in self.data.blocks(BLOCK)), module)
         return module.eval()
-
-    def _tensors(self, w: Array) -> list[torch.Tensor]:
-        vector = torch.from_numpy(np.array(w, dtype=self._start.dtype))
-        return [part.to(tensor) for part, tensor in zip(self.flat.pieces(vector), self.flat.tensors, strict=True)]
 
     def _rows(self, data: Any, batches: int | None) -> Any:
         kind = self.flat.tensors[0].dtype
@@ -256,15 +272,3 @@ def placed(module: nn.Module, device: Any) -> tuple[nn.Module, torch.device]:
         return deepcopy(module).to(place), place
     except (RuntimeError, AssertionError) as error:
         raise InputError(f'The device "{device}" cannot be used here: {str(error).splitlines()[0]}') from error
-
-
-@contextmanager
-def mode(module: nn.Module, *, training: bool) -> Iterator[None]:
-    """Every part of the module in training or evaluation mode, and then each back in its own."""
-    before: Sequence[tuple[nn.Module, bool]] = [(part, part.training) for part in module.modules()]
-    module.train(training)
-    try:
-        yield
-    finally:
-        for part, was in before:
-            part.training = was
