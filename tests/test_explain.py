@@ -181,6 +181,7 @@ def test_the_cause_is_the_first_finding_and_its_change_helps_in_full(name):
 def test_a_sound_run_is_healthy_and_one_that_is_far_off_without_a_cause_is_not_called_so():
     assert numbers_explained(MINI).headline == HEALTHY
     assert numbers_explained(Plan()).headline == HEALTHY
+    assert not numbers_explained(MINI).trials
     on, plan = numbers(), replace(MINI, amount=0.1)
     run = plan.run(on)
     found = explain(on, plan, run.trace, on.start() + 1.0)
@@ -273,6 +274,8 @@ def test_several_classes_and_losses_with_corners_are_explained_as_far_as_they_ca
         found = Plan(step="plain", rate=rate, amount=30.0).run(on).explain()
         assert found.findings[0].symptom == "too_small"
         assert found.findings[0].change.plan.rate >= 0.01
+        assert found.trials
+        assert "short trials" in str(found)
     lost = Plan(step="plain", rate=1e4, amount=30.0).run(on).explain()
     assert lost.findings[0].symptom == "diverged"
     assert lost.findings[0].tried.effect.after < 0.1

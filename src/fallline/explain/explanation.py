@@ -36,6 +36,7 @@ class Explanation:
     excess: float  # above the optimum
     loss: float  # at the end
     seconds: float
+    trials: bool = False  # whether short trials stand for forecasts, as this plan on this objective is not forecast
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -73,6 +74,8 @@ class Explanation:
                 f"The run ended {number(max(self.excess, 0.0))} above the optimum, {percent(self.left)} of the excess at the "
                 "start."
             )
+        if self.trials:
+            said.append("Nothing is forecast of this run: what other settings would leave was found by short trials.")
         for k, finding in enumerate(self.findings, start=1):
             said += ["", f"{k}. {finding.title}", *(f"   {line}" for line in finding.lines())]
         if self.refuted:
@@ -88,6 +91,7 @@ class Explanation:
         """The same as plain values, for JSON."""
         return {
             "headline": self.headline, "left": self.left, "excess": self.excess, "seconds": self.seconds,
+            "trials": self.trials,
             "findings": [finding.as_dict() for finding in self.findings],
             "refuted": [finding.as_dict() for finding in self.refuted],
         }  # fmt: skip
@@ -136,8 +140,9 @@ def explain(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         findings, refuted = _borne_out(case)
         left, excess = case.left, float(case.excess[-1])
+        trials = case.walks and not case.prospect.forecasts(plan)
     loss = float(trace.last("loss"))
-    return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began)
+    return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began, trials)
 
 
 def refuse_other_rows(objective: Any, trace: Trace, w: Array, what: str, fix: str) -> None:
