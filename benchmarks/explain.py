@@ -223,7 +223,7 @@ def summary(records: list[dict[str, Any]]) -> list[str]:
         wrong = Counter((one["found"] or ["nothing"])[0] for one in harmful if one["named"] != [0])
         said = ", ".join(f"{what} ({count})" for what, count in wrong.most_common())
         lines.append(f"{name:20s}{len(by_fault[name]):9d}{len(harmful):9d}{first:>8s}   {said}")
-    lines += ["", *otherwise(records), ""]
+    lines += ["", *otherwise(records)]
     alarms = Counter(what for one in records if one["kind"] == "sound" for what in one["found"])
     lines += ["", *(f"{name:44s}{100 * share:6.1f} % of {count}" for name, (share, count) in figures(records).items())]
     seconds = [one["seconds"] for one in records if "seconds" in one]

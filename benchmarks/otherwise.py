@@ -36,7 +36,11 @@ class Kind(NamedTuple):
 WALKS = ("above the limit", "rate too small", "stopped early", "file order")
 SIDES = (*WALKS, "unscaled", "leak")
 NUMBERS = (*SIDES, "leak of two")
-RESTS = {"settings": {"schedule": "constant"}, "stops": (LossChange(1e-3, 5),)}
+ENDS = (LossChange(1e-5, 5),)
+RESTS = {
+    "settings": {"variant": "batch", "batch_size": None, "step": "nesterov", "schedule": "constant"},
+    "stops": ENDS,
+}
 
 KINDS = {
     "several classes, digits": Kind("digits", Softmax(), (*WALKS, "unscaled")),
