@@ -13,11 +13,9 @@ from fallline.torch.modes import mode
 
 Array = np.ndarray[Any, Any]
 
-FEWEST = 256  # rows: from these, a surface of 21 × 21 points is right to 1 or 2 % of its range
-EPOCHS, FORWARD = (
-    2.0,
-    0.8,
-)  # what a survey may cost, and what evaluating a row costs at most in shares of training on it
+FEWEST = 256  # rows: from these, a surface of 21 × 21 points is right to some per cent of its range
+EPOCHS = 2.0  # what a survey may cost
+FORWARD, CHEAP = 0.8, 0.2  # what evaluating a row costs in shares of training on it; of linear layers alone
 CHUNK = 16  # rows whose mean loss counts as one measurement: criteria give means
 
 
@@ -70,7 +68,9 @@ def filtered(net: Any, w: Array, seed: int = 0) -> Array:
 
 def _drawn(net: Any, count: int) -> tuple[int, list[tuple[Any, Any, Any]]]:
     """How many rows, and they themselves in batches."""
-    rows = int(min(net.n, max(FEWEST, EPOCHS * net.n / (FORWARD * count))))
+    held = [part for part in net.module.modules() if any(True for _ in part.parameters(recurse=False))]
+    cost = CHEAP if all(isinstance(part, torch.nn.Linear) for part in held) else FORWARD
+    rows = int(min(net.n, max(FEWEST, EPOCHS * net.n / (cost * count))))
     if isinstance(net.data, Tensors):
         chosen = np.sort(np.random.default_rng(0).choice(net.n, rows, replace=False))
         chosen = chosen if rows < net.n else np.arange(net.n)
