@@ -1,6 +1,6 @@
 """A fitted linear model as a value: what was learnt, and how a raw table becomes what it was learnt from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +52,7 @@ class Model:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self) -> Sequence[str]:
         """The names of the columns of the encoded table, (d,)."""
         return self.encoder.columns
 

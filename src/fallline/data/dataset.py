@@ -1,6 +1,7 @@
 """What a table becomes before anything goes down it: numbers to learn from, numbers to learn, and what was decided."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ class Dataset:
 
     X: Any
     y: FloatArray
-    columns: tuple[str, ...]
+    columns: Sequence[str]
     target: str
     task: str
     classes: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from fallline.data.column import Column, Numbers, Text, column, first_word, plai
 from fallline.data.dataset import FloatArray
 from fallline.data.encode import encode_as
 from fallline.data.handled import Handled
+from fallline.data.numbered import Numbered
 from fallline.data.sparse import Sparse, finite_csr
 from fallline.data.table import Table
 from fallline.data.wording import counted, listed, quoted
@@ -143,9 +144,9 @@ class SparseEncoder:
     label: str = "feature"
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self) -> Numbered:
         """The names of the columns of the matrix, (d,)."""
-        return tuple(f"{self.label} {position + self.first}" for position in self.kept)
+        return Numbered(self.label, self.kept, self.first)
 
     @property
     def centre(self) -> FloatArray:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from fallline.data.numbered import Numbered
 from fallline.data.room import free_memory, refuse_wide
 from fallline.data.sparse import Sparse
 from fallline.data.wording import quoted
@@ -59,9 +60,9 @@ def read_libsvm(text: bytes, path: Path) -> Sparse:
     return sparse_of(found, text, path.name, first, last)._replace(names=features(first, last))
 
 
-def features(first: int, last: int) -> tuple[str, ...]:
+def features(first: int, last: int) -> Numbered:
     """The names of the columns."""
-    return tuple(f"{FEATURE} {index}" for index in range(first, last + 1))
+    return Numbered(FEATURE, range(first, last + 1))
 
 
 def sparse_of(found: Parsed, text: bytes, name: str, first: int, last: int, before: int = 0) -> Sparse:

@@ -67,14 +67,14 @@ def load(
     held = table_of(data, target, missing=missing, **layout)
     encoder: Any
     if isinstance(held, Sparse):
-        matrix, kept, columns, table = apart(held, target, _several(drop))
+        matrix, kept, table = apart(held, target, _several(drop))
         goal, told = 0, tuple[str, ...]()
         refuse_one_row(table.rows, table.called)
         learnt, y = coded(column(table, 0, missing, ANOTHER), table.place, task, "", standardise_target)
         X, scale, scaled = encode_sparse(matrix, held.place, standardise)
-        X = in_type(X, dtype, columns)
         label = held.names[0].rsplit(" ", 1)[0]
         encoder = SparseEncoder(kept, scale, len(held.names), held.first, table.names[0], label)
+        X = in_type(X, dtype, encoder.columns)
     else:
         table = held
         refuse_one_row(table.rows, table.called)
@@ -88,13 +88,12 @@ def load(
         X, centre, scale, scaled = encode(codings, made, dtype, standardise)
         names = table.names[goal], table.named, missing
         encoder = Encoder(tuple(codings), centre, scale, table.names, *names)
-        columns = encoder.columns
     chosen = f"The target is {quoted(table.names[goal])}, the last column (--target)."
     guessed = (chosen,) if target is None and not table.target else ()
     return Dataset(
         X=X,
         y=y,
-        columns=columns,
+        columns=encoder.columns,
         target=table.names[goal],
         task=learnt.task,
         classes=learnt.classes,

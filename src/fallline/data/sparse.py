@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from fallline.data.dataset import FloatArray
 from fallline.data.frames import pair, refuse_other_target, row_of, target_of
-from fallline.data.table import ARRAYS, Place, Table, find_column, numbered
+from fallline.data.numbered import Numbered
+from fallline.data.table import ARRAYS, Place, Table, find_column
 from fallline.data.wording import counted, quoted
 from fallline.errors import InputError
 
@@ -25,7 +26,7 @@ class Sparse(NamedTuple):
     """
 
     matrix: Any
-    names: tuple[str, ...]
+    names: Sequence[str]
     label: tuple[str, Any] | None = None
     source: str = ARRAYS
     place: Place = row_of
@@ -43,7 +44,6 @@ class Apart(NamedTuple):
 
     matrix: Any
     kept: Sequence[int]
-    columns: tuple[str, ...]
     target: Table
 
 
@@ -57,7 +57,7 @@ def from_sparse(data: Any) -> Sparse:
     matrix, y = pair(data) if isinstance(data, tuple) else (data, None)
     if matrix.ndim != 2:
         raise InputError("a sparse array of one dimension is not a table: reshape it to (rows, columns).")
-    names = tuple(map(numbered, range(matrix.shape[1])))
+    names = Numbered("column", range(matrix.shape[1]))
     return Sparse(matrix, names, None if y is None else target_of(y, names))
 
 
@@ -83,7 +83,7 @@ def apart(data: Sparse, target: str | int | None, drop: Sequence[str | int]) -> 
     kept = kept_of(len(names), out, data.called, name)
     matrix = matrix.tocsc()[:, kept] if out else matrix
     alone = Table(data.source, (name,), (values,), data.place, data.notes, target="" if data.label is None else name)
-    return Apart(matrix, kept, tuple(names[position] for position in kept) if out else names, alone)
+    return Apart(matrix, kept, alone)
 
 
 def refuse_other_label(target: str | int | None, own: str, source: str) -> None:

@@ -75,7 +75,7 @@ def find_column(
 ) -> int:
     """Where in `names` the column stands that `option` asks for; InputError with the nearest name if nowhere."""
     if isinstance(wanted, str) and wanted in names:
-        return list(names).index(wanted)
+        return names.index(wanted)
     index = _whole_number(wanted)
     if index is not None:
         if -len(names) <= index < len(names):
