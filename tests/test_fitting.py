@@ -339,6 +339,12 @@ def test_a_run_that_diverged_leaves_no_model(tmp_path):
     assert (tmp_path / "m" / "report.html").exists()
 
 
+def test_a_perceptron_that_stays_at_zero_says_why(tmp_path):
+    fit(Recipe("breast_cancer", charges=Charges(loss="perceptron")), tmp_path / "m")
+    summary = json.loads((tmp_path / "m" / SUMMARY).read_text("utf-8"))
+    assert "no margin. --loss hinge does" in summary["verdict"]["sentences"][-1]
+
+
 def test_tensorboard_events_hold_every_look(tmp_path):
     pytest.importorskip("tensorboardX", reason="needs tensorboardX, an extra")
     fit(RECIPES["adam"], tmp_path / "m", log_to=["tensorboard"])

@@ -162,7 +162,7 @@ def test_text_where_numbers_were_learnt_is_refused_by_its_place(tmp_path):
     frame.to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(InputError, match=r'"many" in column "rooms" at line 2 of new.csv'):
         model.predict(tmp_path / "new.csv")
-    with pytest.raises(InputError, match=r'"age" at row 4 .* inf'):
+    with pytest.raises(InputError, match=r'"age" at row 4 .* inf.*: correct it, or delete the row\.'):
         model.predict(FRAME.assign(age=[1.0] * 4 + [np.inf] * (N - 4)))
 
 

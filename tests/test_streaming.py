@@ -1,6 +1,8 @@
 """Tables larger than memory: read in pieces, encoded as in memory, walked in windows, and gone on with to the same bits."""
 
 import gzip
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from fallline.data.cache import Disk
 from fallline.data.column import Numbers, Text, column
 from fallline.data.facts import facts_of
 from fallline.data.pieces import pieces_of
+from fallline.data.pieces.arrays import ArrayPieces
 from fallline.data.pieces.columnar import ParquetPieces
 from fallline.data.scaling import merged
 from fallline.data.stream import stream
@@ -130,6 +133,7 @@ def test_a_file_is_decoded_once_where_the_disk_has_room_and_to_the_same_bits_whe
     spare, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("fallline.data.pieces.spilled.SPARE", spare)
+    monkeypatch.setattr("fallline.data.pieces.spilled.SHARE", 1 << 62)
     passes, one_pass = [], ParquetPieces.__iter__
     monkeypatch.setattr(ParquetPieces, "__iter__", lambda self: passes.append(1) or one_pass(self))
     path = written("parquet", tmp_path)
@@ -252,6 +256,32 @@ def test_more_columns_than_the_cap_has_room_for_are_refused_with_the_cap_that_wo
     with pytest.raises(InputError, match=r"wide.npy has 60 columns, .* takes 5 MB: give --memory 6MB or more"):
         problem_of(path, 0, Charges(), room=Room(SMALL, tmp_path))
     assert problem_of(path, 0, Charges(), room=Room(6_000_000, tmp_path)).objective.n == 30
+
+
+def test_what_goes_wrong_while_a_file_is_read_is_not_told_of_the_folder(tmp_path, monkeypatch):
+    path, one_pass, passes = written("npz", tmp_path), ArrayPieces.__iter__, []
+
+    def broken(self):
+        passes.append(1)
+        yield from one_pass(self)
+        if len(passes) == 2:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(ArrayPieces, "__iter__", broken)
+    with pytest.raises(InputError, match=r"table.npz cannot be read \(Input/output error\)"):
+        stream(path, "sold", memory=SMALL, folder=tmp_path)
+    assert len(passes) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_a_disk_that_is_full_says_so_at_the_last_byte_too(name, tmp_path):
+    disk = Disk(tmp_path, 1 << 20)
+    disk.write(name, np.ones(9))
+    with open("/dev/full", "wb") as full:
+        os.dup2(full.fileno(), disk.files[name].fileno())
+    with pytest.raises(InputError, match=r"cannot be kept in .*No space left.*make room"):
+        disk.mapped(name)
 
 
 def test_a_file_of_numpy_that_lost_its_end_is_refused(tmp_path):
@@ -400,7 +430,7 @@ def test_rows_in_an_order_are_shuffled_on_the_disk_with_their_targets_and_every_
 def test_what_is_written_in_blocks_is_what_was_given(rows, tmp_path, monkeypatch):
     monkeypatch.setattr("fallline.data.cache.BLOCK", 1 << 10)
     X = np.random.default_rng(0).normal(size=(sum(rows), 3))
-    disk = Disk(tmp_path, 1 << 20)
+    disk = Disk(tmp_path, 1 << 30)
     for part in np.split(X, np.cumsum(rows)[:-1]):
         disk.write("X", part)
     assert np.array_equal(disk.mapped("X", 3), X)

@@ -19,6 +19,7 @@ from fallline.plan import Plan
 from fallline.problem import Charges, Room, problem_of
 from fallline.samplers import Streamed
 from fallline.schedules import InverseTime
+from fallline.solver import solve
 from fallline.steps import Adam
 from fallline.stops import Updates
 from test_streaming import SMALL, N, heights, written
@@ -87,7 +88,7 @@ def test_whoever_asks_for_decoded_rows_gets_them_or_a_refusal(tmp_path):
         assert np.array_equal(decoded.gradient(w, which), kept.gradient(w, which))
     assert np.array_equal(decoded.margins(w), kept.margins(w))
     assert decoded.spread(w, rows) == kept.spread(w, rows)
-    with pytest.raises(InputError, match="decoded as they are walked"):
+    with pytest.raises(InputError, match="decode these anew"):
         decoded.forecast(rate=0.01)
 
 
@@ -154,6 +155,8 @@ def test_what_makes_full_passes_needs_the_cache_and_says_what_does_not(plan, tmp
     objective = problem_of(path, "sold", Charges(), room=Room(SMALL, tmp_path, False)).objective
     with pytest.raises(InputError, match=r"needs? the encoded rows on the disk"):
         Plan(**plan).run(objective)
+    with pytest.raises(InputError, match="each would decode these anew: make room for a cache"):
+        solve(objective)
 
 
 def test_a_disk_without_room_for_two_numbers_a_row_is_refused(tmp_path, monkeypatch):

@@ -203,8 +203,8 @@ class Plan:
         """The order of the rows: in windows where they are more than memory holds, and the data's own where they bring one."""
         if hasattr(objective, "sampler") and (own := objective.sampler(size, self.seed)) is not None:
             return own
-        block = 1 if hasattr(objective, "sampler") else run_of(objective)
         if objective.disk is None:
+            block = 1 if hasattr(objective, "sampler") else run_of(objective)
             return part(ORDERS, str(self.sampler), "sampler", batch=size, seed=self.seed, block=block)
         if self.sampler != "shuffled":
             raise InputError(

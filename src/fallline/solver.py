@@ -88,6 +88,11 @@ def solve(
     if not (isinstance(tol, int | float | np.number) and 0.0 <= tol < math.inf):
         raise InputError(f"tol is {tol!r}: it must be a share of the loss, zero or more, such as 1e-4.")
     refuse_seed(seed)
+    if objective.disk is not None and not objective.disk.kept:
+        raise InputError(
+            "The solver makes many passes over the rows, and each would decode these anew: make room for a cache (without "
+            "--no-cache, or cache=True), or walk them by a plan whose step is quick."
+        )
     solver = solver_for(objective, seed, tol)
     with one_blas_thread():
         stops = stop_of(objective, tol)

@@ -27,6 +27,7 @@ MAPPED = 2  # a share of the memory is for pages of the cache: one over this
 WINDOW = 5  # and for the rows that a walk holds in its own order; there are two such windows
 RUNS = 256  # of neighbouring rows, from all over the table, that are shuffled among their places at a time
 BLOCK = 1 << 21  # bytes written at once: the system then maps them as one large page, as it does memory, and not as 512
+BLOCKS = 4  # of which so many may be resident, or they are smaller
 SPARE = 64 << 20  # bytes of the disk that are left to others
 ADVISED = hasattr(mmap, "MADV_DONTNEED")  # whether the system takes advice on what is mapped; Windows does not
 
@@ -46,6 +47,7 @@ class Disk:
     def __init__(self, folder: Path, most: int) -> None:
         self.folder, self.window = folder, 1
         self.files: dict[str, Any] = {}
+        self.block = min(BLOCK, 1 << (most // BLOCKS).bit_length() - 1)
         self.tails: dict[str, Array] = {}  # bytes that do not make a block yet
         self.kinds: dict[str, Any] = {}
         self.maps: dict[str, mmap.mmap] = {}
@@ -58,24 +60,22 @@ class Disk:
             file.close()
 
     def write(self, name: str, part: Array) -> None:
-        """Add numbers to the end of an array. Raises OSError where the disk is full."""
+        """Add numbers to the end of an array. Raises InputError where the disk is full."""
         if name not in self.files:
             self.files[name] = unnamed(self.folder)
             self.kinds[name], self.tails[name] = part.dtype, np.empty(0, np.uint8)
         tail, new = self.tails[name], np.ascontiguousarray(part, self.kinds[name]).reshape(-1).view(np.uint8)
-        whole = (len(tail) + len(new)) // BLOCK * BLOCK
+        whole = (len(tail) + len(new)) // self.block * self.block
         if whole:
-            _put(self.files[name], tail, new[: whole - len(tail)])
+            self._put(name, tail, new[: whole - len(tail)])
             self.tails[name] = new[whole - len(tail) :].copy()
         else:
             self.tails[name] = np.concatenate([tail, new])
 
     def mapped(self, name: str, width: int | None = None) -> Array:
         """The whole array, (n,), or the table (n, width). To write to it changes no file."""
-        file = self.files[name]
-        _put(file, self.tails.pop(name))
-        file.flush()
-        self.maps[name] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._put(name, self.tails.pop(name))
+        self.maps[name] = mmap.mmap(self.files[name].fileno(), 0, access=mmap.ACCESS_COPY)
         array = np.frombuffer(self.maps[name], self.kinds[name])
         if width is None:
             return array
@@ -143,6 +143,23 @@ class Disk:
         for held in self.maps.values() if ADVISED else ():
             held.madvise(mmap.MADV_DONTNEED)
 
+    def _put(self, name: str, *parts: Array) -> None:
+        """Write bytes to a file's end, in one call of the system."""
+        file = self.files[name]
+        try:
+            done = os.writev(file.fileno(), [part.data for part in parts]) if AT_ONCE else 0
+            for part in parts:
+                left = part[done:]
+                while len(left):  # what the disk had no room for, so that the system says so
+                    left = left[file.write(left.data) :]
+                done = max(done - len(part), 0)
+            file.flush()
+        except OSError as error:
+            raise InputError(
+                f"the encoded rows cannot be kept in {self.folder} ({error.strerror}): make room, or name a folder on another "
+                "disk with -o."
+            ) from None
+
     def _runs(self, chosen: Array) -> tuple[Array, Array]:
         """Where each run of neighbouring rows begins and ends, in bytes of the file."""
         row, breaks = self.row, np.flatnonzero(np.diff(chosen) != 1)
@@ -164,28 +181,9 @@ def spare(folder: Path) -> int:
     return shutil.disk_usage(folder).free - SPARE
 
 
-def unkept(source: str, folder: Path, error: OSError) -> InputError:
-    """The sentence for a cache that cannot be written."""
-    return InputError(
-        f"the encoded rows of {source} cannot be kept in {folder} ({error.strerror}): make room, or name a folder on another "
-        "disk with -o."
-    )
-
-
 def unnamed(folder: Path) -> Any:
     """A new file of a folder that has no name there, open for as long as whoever asked for it uses its rows."""
     return tempfile.TemporaryFile(dir=folder)
-
-
-def _put(file: Any, *parts: Array) -> None:
-    """Write bytes to a file's end, in one call of the system. Raises OSError where the disk is full."""
-    done = os.writev(file.fileno(), [part.data for part in parts]) if AT_ONCE else 0
-    for part in parts:
-        left = part[done:]
-        while len(left):  # what the disk had no room for, so that the system says so
-            left = left[file.write(left.data) :]
-        done = max(done - len(part), 0)
-    file.flush()
 
 
 def resident() -> int | None:

@@ -259,9 +259,12 @@ def refuse_infinite(numbers: Numbers, place: Place, otherwise: str) -> None:
     infinite = np.isinf(numbers.values)
     if infinite.any():
         row = int(infinite.argmax())
+        *ways, last = dict.fromkeys(
+            ("correct it", "delete the row", otherwise)
+        )  # who cannot mend the column deletes the row
         raise InputError(
             f"{quoted(numbers.name)} at {place(row)} is {numbers.values[row]:g}, which nothing can be learnt from: "
-            f"correct it, delete the row, or {otherwise}."
+            f"{', '.join(ways)}, or {last}."
         )
 
 

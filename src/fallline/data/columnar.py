@@ -10,6 +10,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from fallline.data.frames import from_memory
+from fallline.data.numbered import Numbered
 from fallline.data.sparse import Sparse
 from fallline.data.table import Place, Table, numbered
 from fallline.data.wording import listed, quoted
@@ -113,7 +114,7 @@ def _sparse(arrays: dict[str, Any], path: Path) -> Sparse:
         matrix.check_format(full_check=True)
     except (KeyError, ValueError, TypeError) as error:
         raise damaged(path, "SciPy", error) from None
-    names = tuple(map(numbered, range(matrix.shape[1])))
+    names = Numbered("column", range(matrix.shape[1]))
     own = next((name for name in TARGETS if name in arrays), "")
     label = (own, from_memory(arrays[own]).arrays[0]) if own else None
     return Sparse(matrix, names, label, path.name, row_place(path))

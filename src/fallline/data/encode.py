@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from fallline.data.coding import Coding, Values
 from fallline.data.column import Column
@@ -36,11 +37,20 @@ def encode(
             centre[j], scale[j], low = _standard(values)
             floored += low
         write(X, j, values, centre[j], scale[j])
-    if dtype == "float32" and not np.isfinite(X).all():
-        names = [name for coding in codings for name in coding.columns()]
-        worst = names[int(np.argmin(np.isfinite(X).all(axis=0)))]
-        raise InputError(f"column {quoted(worst)} has values too large for float32: use float64, or standardise.")
+    if dtype == "float32":
+        refuse_too_large(X, [name for coding in codings for name in coding.columns()])
     return X, centre, scale, notes_of(standardise, int(floored))
+
+
+def refuse_too_large(X: Any, columns: Sequence[str]) -> None:
+    """Raise InputError where numbers (n, d) were too large for their type, dense or CSR."""
+    numbers = X.data if sp.issparse(X) else X
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        column = int(X.indices[np.argmin(finite)] if sp.issparse(X) else np.argmin(finite.all(axis=0)))
+        raise InputError(
+            f"column {quoted(columns[column])} has values too large for {X.dtype}: use float64, or standardise."
+        )
 
 
 def notes_of(standardise: bool, floored: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fallline.data.dataset import FloatArray
+from fallline.data.encode import refuse_too_large
 from fallline.data.frames import pair, refuse_other_target, row_of, target_of
 from fallline.data.numbered import Numbered
 from fallline.data.table import ARRAYS, Place, Table, find_column
@@ -126,9 +127,7 @@ def in_type(X: Any, dtype: str, columns: Sequence[str]) -> Any:
     """CSR in that type. Raises InputError for a number that it cannot say."""
     with np.errstate(over="ignore"):
         made = X.astype(dtype, copy=False)
-    if not np.isfinite(made.data).all():
-        worst = columns[int(X.indices[np.argmin(np.isfinite(made.data))])]
-        raise InputError(f"column {quoted(worst)} has values too large for {dtype}: use float64, or standardise.")
+    refuse_too_large(made, columns)
     return made
 
 

@@ -25,7 +25,7 @@ class SparseDisk(Disk):
         self.filled = 0  # entries
 
     def add(self, X: Any, kind: Any) -> None:
-        """Add rows (CSR) to the end, columns and starts as integers of that kind. Raises OSError where the disk is full."""
+        """Add rows (CSR) to the end, columns and starts as integers of that kind. Raises InputError where the disk is full."""
         if not self.files:
             self.write("starts", np.zeros(1, kind))
         self.write("data", X.data)

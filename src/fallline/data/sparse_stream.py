@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fallline.data.cache import MAPPED, WINDOW, refuse_no_room, unkept
+from fallline.data.cache import MAPPED, WINDOW, refuse_no_room
 from fallline.data.column import Numbers, column
 from fallline.data.dataset import Dataset, FloatArray, Held
 from fallline.data.encoder import SparseEncoder
@@ -88,15 +88,12 @@ def _cached(pieces: LibsvmPieces, encoder: SparseEncoder, target: Target, seen: 
     source, notes = pieces.path.name, tuple[str, ...]()
     refuse_no_room(source, seen.entries * entry + seen.rows * (number + 16), folder)
     disk = SparseDisk(folder, memory // MAPPED)
-    try:
-        for piece in pieces:
-            X, _ = encoder.handled(piece)
-            disk.add(in_type(X, dtype, encoder.columns), kind)
-            disk.write("y", target.coded(_labels(piece)))
-            disk.write("weights", np.ones(X.shape[0]))
-            notes = piece.notes
-    except OSError as error:
-        raise unkept(source, folder, error) from None
+    for piece in pieces:
+        X, _ = encoder.handled(piece)
+        disk.add(in_type(X, dtype, encoder.columns), kind)
+        disk.write("y", target.coded(_labels(piece)))
+        disk.write("weights", np.ones(X.shape[0]))
+        notes = piece.notes
     X = disk.matrix(len(encoder.kept))
     disk.window = max(memory // (WINDOW * (disk.row + A_ROW)), 1)
     said = (

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from fallline.data.ahead import ahead
-from fallline.data.cache import ADVISED, MAPPED, WINDOW, Disk, refuse_no_room, spare, unkept
+from fallline.data.cache import ADVISED, MAPPED, WINDOW, Disk, refuse_no_room, spare
 from fallline.data.column import MISSING
 from fallline.data.dataset import Dataset, Held
 from fallline.data.decoded import Decoded, Source
-from fallline.data.encode import DTYPES
+from fallline.data.encode import DTYPES, refuse_too_large
 from fallline.data.pieces import pieces_of
 from fallline.data.pieces.columnar import ParquetPieces
 from fallline.data.pieces.libsvm import LibsvmPieces
@@ -83,19 +83,20 @@ def stream(
             pieces.leave(needed)
         refuse_no_room(found.source, needed, folder, OTHERWISE)
         return _cached(pieces, found, memory, folder, dtype)
+    except OSError as error:
+        raise InputError(
+            f"{path.name} cannot be read ({error.strerror or error}): see to its disk, and try again."
+        ) from None
     finally:
         pa.default_memory_pool().release_unused()  # it would keep some 75 MB for the next table, and there is none
 
 
 def _cached(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str) -> Dataset:
     disk = Disk(folder, memory // MAPPED)
-    try:
-        for X, y, weights in ahead(_encoded(table, found, dtype) for table in pieces):
-            disk.write("X", X)
-            disk.write("y", y)
-            disk.write("weights", weights)
-    except OSError as error:
-        raise unkept(found.source, folder, error) from None
+    for X, y, weights in ahead(_encoded(table, found, dtype) for table in pieces):
+        disk.write("X", X)
+        disk.write("y", y)
+        disk.write("weights", weights)
     X = disk.mapped("X", len(found.encoder.columns))
     return _held(
         disk, found, memory, f"its encoded rows are {X.nbytes / 1e6:,.0f} MB on disk until the fit ends (--memory)."
@@ -114,13 +115,10 @@ def _decoded(pieces: Any, found: Surveyed, memory: int, folder: Path, dtype: str
     streams = min(max(memory // (MAPPED * max(within, 1)), 1), len(groups))
     disk = Decoded(folder, memory // NUMBERS, Source(opened, groups, found.encoder.fill), width, dtype, streams)
     digest = hashlib.blake2b(digest_size=16)
-    try:
-        for X, y, weights in ahead(_encoded(table, found, dtype) for table in pieces):
-            digest.update(X.data)
-            disk.write("y", y)
-            disk.write("weights", weights)
-    except OSError as error:
-        raise unkept(found.source, folder, error) from None
+    for X, y, weights in ahead(_encoded(table, found, dtype) for table in pieces):
+        digest.update(X.data)
+        disk.write("y", y)
+        disk.write("weights", weights)
     if isinstance(pieces, Spilled):
         pieces.give_up()
     disk.digest = digest.digest()
@@ -177,9 +175,7 @@ def _as(dtype: str, X: Any, found: Surveyed) -> Any:
     """The rows in the type of the cache; refuses a number that it cannot say."""
     with np.errstate(over="ignore"):
         made = X.astype(dtype, copy=False)
-    if not np.isfinite(made).all():
-        worst = found.encoder.columns[int(np.argmin(np.isfinite(made).all(axis=0)))]
-        raise InputError(f"column {quoted(worst)} has values too large for {dtype}: use float64, or standardise.")
+    refuse_too_large(made, found.encoder.columns)
     return made
 
 

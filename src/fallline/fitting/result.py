@@ -17,6 +17,7 @@ from fallline.fitting.folder import CHECKPOINT, REPORT, SUMMARY, TRACE, write
 from fallline.fitting.log import plain
 from fallline.fitting.recipe import Recipe
 from fallline.forecast.ahead import forecast_of
+from fallline.losses import Perceptron
 from fallline.model import FILE, Model
 from fallline.problem import Problem
 from fallline.report import write_report
@@ -148,6 +149,11 @@ def sentences(problem: Problem, run: Run, model: Model | None, stopped: str) -> 
     found = in_sample(problem, model)
     if found:
         said.append(f"On the rows it was fitted to: {found['text']}.")
+    if isinstance(problem.objective.loss, Perceptron) and not run.w.any():
+        said.append(
+            "Every coefficient is 0, where this loss is at its least: it asks for the right side of 0 and for no margin. "
+            "--loss hinge does."
+        )
     return said
 
 

@@ -17,9 +17,13 @@ def standardised(columns: Array, places: Array, centre: Array, scale: Array, out
     centre, scale: (d,).
     """
     k, n = columns.shape
+    tile = np.empty((k, TILE))  # so that a whole vector is divided at once, and turned afterwards
     for first in range(0, n, TILE):
-        last = min(first + TILE, n)
+        many = min(TILE, n - first)
         for j in range(k):
-            at, low, unit = places[j], centre[places[j]], scale[places[j]]
-            for i in range(first, last):
-                out[i, at] = (columns[j, i] - low) / unit
+            low, unit = centre[places[j]], scale[places[j]]
+            for i in range(many):
+                tile[j, i] = (columns[j, first + i] - low) / unit
+        for i in range(many):
+            for j in range(k):
+                out[first + i, places[j]] = tile[j, i]

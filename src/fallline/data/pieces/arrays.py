@@ -97,5 +97,8 @@ def _members(path: Path, open_: ExitStack) -> dict[str, Member]:
 
 
 def _begun(file: Any) -> Member:
-    shape, fortran, dtype = HEADERS[npy.read_magic(file)](file)
+    version = npy.read_magic(file)
+    if version not in HEADERS:
+        raise ValueError(f"its header is of version {version[0]}.{version[1]}, which nobody has described")
+    shape, fortran, dtype = HEADERS[version](file)
     return Member(file, shape, dtype, not fortran or min(shape) <= 1)

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from fallline.data.cache import SPARE, unnamed
+from fallline.data.cache import unnamed
 from fallline.data.column import parsed
 from fallline.data.table import Table
 
 AWAY = pa.nulls(1)  # stands for columns that are not held
+SPARE, SHARE = 1 << 30, 20  # a disk keeps so many bytes free, or one over this of its size: the copy is a convenience
 
 
 class Spilled:
@@ -49,7 +50,7 @@ class Spilled:
 
     def leave(self, room: int) -> None:
         """Give up where the disk has not that much room besides, bytes."""
-        if shutil.disk_usage(self.folder).free < SPARE + room:
+        if _spare(self.folder) < room:
             self.give_up()
 
     def give_up(self) -> None:
@@ -89,7 +90,7 @@ class Spilled:
         batch = pa.record_batch(arrays, names=list(table.names))
         if (self.schema or batch.schema) != batch.schema or any(map(pa.types.is_dictionary, batch.schema.types)):
             raise pa.ArrowTypeError("the pieces are not of one kind")
-        if shutil.disk_usage(self.folder).free < SPARE + batch.nbytes:
+        if _spare(self.folder) < batch.nbytes:
             raise OSError("the disk is nearly full")
         self.schema = batch.schema
         return int(self.file.write(batch.serialize()))
@@ -99,6 +100,12 @@ class Spilled:
         for table, size in self.held:
             batch = pa.ipc.read_record_batch(pa.py_buffer(self.file.read(size)), self.schema)
             yield replace(table, arrays=tuple(batch.columns))
+
+
+def _spare(folder: Path) -> int:
+    """Bytes that the copy may take of the folder's disk."""
+    disk = shutil.disk_usage(folder)
+    return disk.free - max(SPARE, disk.total // SHARE)
 
 
 def _place(pieces: Any, piece: int, row: int) -> str:
