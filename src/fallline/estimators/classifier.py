@@ -6,15 +6,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 
-from fallline.errors import InputError
 from fallline.estimators.coefficients import Coefficients
-from fallline.estimators.inputs import table_of, weights_for
+from fallline.estimators.labels import Labelled
 from fallline.estimators.linear import LinearDescent
 from fallline.estimators.settings import CONSTRAINTS, Task, can_stream
 from fallline.losses import LOSSES, MULTICLASS, LogLoss, ModifiedHuber, Softmax
-from fallline.objectives.classes import balanced, balanced_so_far, by_class
 from fallline.plan import named, part
 
 Array = np.ndarray[Any, Any]
@@ -28,7 +25,7 @@ def _probable(estimator: Any) -> bool:
     raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}: take log_loss.")
 
 
-class GDClassifier(ClassifierMixin, LinearDescent):
+class GDClassifier(Labelled, ClassifierMixin, LinearDescent):
     """A linear model of classes, fitted by gradient descent.
 
     Minimises the weighted mean of the loss and alpha·(l1_ratio·‖w‖₁ + (1 − l1_ratio)·½‖w‖²), intercepts not penalised. Several
@@ -106,21 +103,7 @@ class GDClassifier(ClassifierMixin, LinearDescent):
         return self
 
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, list[Task], Array, Array]:
-        X, y = table_of(self, X, y, reset=True)
-        check_classification_targets(y)
-        before = getattr(self, "classes_", None)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"y has one class only, {self.classes_[0]!r}: a classifier learns to tell at least two apart."
-            )
-        if self.warm_start and before is not None and not np.array_equal(before, self.classes_):
-            raise InputError(
-                f"warm_start goes on with the classes {list(before)}, and y has {list(self.classes_)}: fit another estimator."
-            )
-        weights = weights_for(sample_weight, len(y))
-        if self.class_weight is not None:
-            weights = by_class(y, self._factors(y, weights), weights)
+        X, codes, weights = self._labelled(X, y, sample_weight)
         return X, self._tasks(codes), weights, codes
 
     @available_if(can_stream)
@@ -133,42 +116,11 @@ class GDClassifier(ClassifierMixin, LinearDescent):
         the settings need all rows.
         """
         self._validate_params()
-        X, y = table_of(self, X, y, reset=not hasattr(self, "coef_"))
-        check_classification_targets(y)
-        codes = self._codes(y, classes)
-        weights = weights_for(sample_weight, len(y), some=False)
-        if isinstance(self.class_weight, dict):
-            weights = weights * by_class(self.classes_, self.class_weight)[codes]
-        elif self.class_weight is not None:
-            self._factors(y, np.ones(len(y)))
-            before = np.zeros(len(self.classes_))
-            before = getattr(self, "_seen", before) if hasattr(self, "_streams") else before
-            counting = weights > 0.0
-            weights = weights.copy()  # the user's own array stays as it is
-            weights[counting], self._seen = balanced_so_far(codes[counting], weights[counting], before)
+        X, codes, weights = self._labelled_so_far(
+            X, y, classes, sample_weight, first=not hasattr(self, "coef_"), begun=hasattr(self, "_streams")
+        )
         self._learn(X, self._tasks(codes), weights)
         return self
-
-    def _codes(self, y: Array, classes: Any) -> Array:
-        """The class number of each label."""
-        if not hasattr(self, "classes_"):
-            if classes is None:
-                raise InputError(
-                    "classes must be passed on the first call to partial_fit: all labels that will ever come."
-                )
-            self.classes_ = np.unique(np.asarray(classes))
-            if len(self.classes_) < 2:
-                raise InputError(
-                    f"classes holds one class only, {self.classes_[0]!r}: a classifier needs at least two."
-                )
-        elif classes is not None and not np.array_equal(self.classes_, np.unique(np.asarray(classes))):
-            raise InputError(f"classes={list(classes)} is not the same as on the last call, {list(self.classes_)}.")
-        codes = np.searchsorted(self.classes_, y)
-        strange = np.flatnonzero(self.classes_[np.minimum(codes, len(self.classes_) - 1)] != y)
-        if len(strange):
-            row = int(strange[0])
-            raise InputError(f"y in row {row} is {y[row]!r}, which is none of the classes {list(self.classes_)}.")
-        return codes
 
     def decision_function(self, X: Any) -> Array:
         """The scores x·w + b: (n,), above 0 for the second of two classes, or (n, classes)."""
@@ -217,15 +169,6 @@ class GDClassifier(ClassifierMixin, LinearDescent):
 
     def _loss(self) -> Any:
         return part({**LOSSES, **MULTICLASS}, self.loss, "loss")
-
-    def _factors(self, y: Array, weights: Array) -> dict[Any, float]:
-        if isinstance(self.class_weight, dict):
-            return self.class_weight
-        if self.class_weight != "balanced":
-            raise InputError(
-                f'class_weight is "{self.class_weight}": it is "balanced", a factor for each class, or None.'
-            )
-        return balanced(y, weights)
 
     def _tasks(self, codes: Array) -> list[Task]:
         """The walks that the classes ask for, with targets as the loss wants them."""

@@ -9,6 +9,8 @@ from fallline.errors import InputError
 
 Array = np.ndarray[Any, Any]
 
+BLOCK = 2048  # rows at a time: what is made of them on the way is neither as large as the table nor outside the cache
+
 
 class Scales(NamedTuple):
     """What is taken from each column and what it is divided by, (d,) each."""
@@ -24,13 +26,19 @@ class Scales(NamedTuple):
         In units of the largest value, so that squares of 1e300 stay finite.
         """
         share = weights / weights.sum()
-        peak = np.asarray(abs(X).max(axis=0).todense() if sp.issparse(X) else np.abs(X).max(axis=0), float).ravel()
+        d, sparse = X.shape[1], sp.issparse(X)
+        parts = [(X[first : first + BLOCK], share[first : first + BLOCK]) for first in range(0, X.shape[0], BLOCK)]
+        peak = np.max([_dense(abs(rows).max(axis=0)) for rows, _ in parts], axis=0)
         peak[peak < np.finfo(float).tiny] = 1.0
-        scaled = cls(np.zeros(len(peak)), peak).apply(X)
-        centre = np.asarray(share @ scaled, float).ravel() if centred and not sp.issparse(X) else np.zeros(len(peak))
-        away = scaled if sp.issparse(X) else scaled - centre
-        square = share @ (away.multiply(away) if sp.issparse(X) else away * away)
-        scale = np.sqrt(np.asarray(square, float).ravel())
+        unit, centre = cls(np.zeros(d), peak), np.zeros(d)
+        if centred and not sparse:
+            for rows, part in parts:
+                centre += part @ unit.apply(rows)
+        square = np.zeros(d)
+        for rows, part in parts:
+            away = unit.apply(rows) - (0.0 if sparse else centre)
+            square += _dense(part @ (away.multiply(away) if sparse else away * away))
+        scale = np.sqrt(square)
         return cls(centre * peak, peak * np.where(scale > np.finfo(float).eps, scale, 1.0))
 
     @classmethod
@@ -76,3 +84,8 @@ class Coefficients(NamedTuple):
     def together(cls, parts: "list[Coefficients]") -> "Coefficients":
         """Several scores as one model."""
         return cls(np.vstack([part.coef for part in parts]), np.concatenate([part.intercept for part in parts]))
+
+
+def _dense(values: Any) -> Array:
+    """A row of numbers, (d,) float64."""
+    return np.asarray(values.todense() if sp.issparse(values) else values, float).ravel()

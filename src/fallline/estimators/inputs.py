@@ -15,11 +15,13 @@ ABSENT: Any = object()  # no targets are meant; None where they are is refused
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes the first
 
 
-def table_of(estimator: Any, X: Any, y: Any = ABSENT, *, reset: bool, numeric: bool = False) -> tuple[Any, Any]:
+def table_of(
+    estimator: Any, X: Any, y: Any = ABSENT, *, reset: bool, numeric: bool = False, several: bool = False
+) -> tuple[Any, Any]:
     """X as a C-ordered float array or CSR, and y, (n,), as it is or as numbers; what is no finite number is refused by place.
 
     X: an array, a pandas, polars or Arrow table, or a SciPy sparse matrix. reset: whether its columns are the ones to remember;
-    otherwise they must be those remembered.
+    otherwise they must be those remembered. several: whether y may be (n, outputs).
     """
     expected: dict[str, Any] = {
         "accept_sparse": "csr",
@@ -33,7 +35,7 @@ def table_of(estimator: Any, X: Any, y: Any = ABSENT, *, reset: bool, numeric: b
         X = validate_data(estimator, X, **expected)
     else:
         _refuse_holes(y)
-        X, y = validate_data(estimator, X, y, y_numeric=numeric, **expected)
+        X, y = validate_data(estimator, X, y, y_numeric=numeric, multi_output=several, **expected)
     _refuse_infinite(X, getattr(estimator, "feature_names_in_", None))
     return X, y
 

@@ -1,8 +1,7 @@
 """What the regressor and the classifier share: from checked input over a plan and a walk to coefficients."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,16 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted
 
 from fallline.descent import Run
 from fallline.errors import DivergedError, InputError
 from fallline.estimators.coefficients import Coefficients, Scales
 from fallline.estimators.inputs import rows_to_predict
 from fallline.estimators.settings import CONSTRAINTS, Task, objective_of, plan_of, seed_of, stream_for
+from fallline.estimators.shown import Shown
 from fallline.estimators.streaming import Rows
 from fallline.estimators.waiting import Waited
-from fallline.estimators.watching import Callbacks, Line, Watching
+from fallline.estimators.watching import Watching, viewers_of
 from fallline.explain.explanation import Explanation, explain, explain_run, refuse_other_rows
 from fallline.forecast.ahead import forecast_of
 from fallline.forecast.result import Forecast
@@ -34,7 +33,7 @@ Array = np.ndarray[Any, Any]
 KEPT = 100_000  # numbers; a longer path of points is not kept in a fitted model, which is meant to be stored
 
 
-class LinearDescent(CallbackSupportMixin, BaseEstimator):
+class LinearDescent(Shown, CallbackSupportMixin, BaseEstimator):
     """A linear model that is fitted by going down its objective. Its constructor's arguments are its subclasses'."""
 
     _parameter_constraints = CONSTRAINTS
@@ -42,35 +41,6 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """The table, the walks, the rows' weights and the class numbers."""
         raise NotImplementedError
-
-    def plot(self, **options: Any) -> Any:
-        """The loss curve of the fit as a Plotly figure; one curve a class of one-vs-rest."""
-        from fallline.figures import plot_traces
-
-        return plot_traces({name: [trace] for name, trace in self._named_traces()}, **options)
-
-    def report(self, path: Path | str) -> Path:
-        """Write the fit's curves of loss and excess, reason and settings to one HTML file that opens without a network."""
-        from fallline import __version__
-        from fallline.report import write_report
-
-        traces = []
-        for name, trace in self._named_traces():
-            traces.append(trace.copy())
-            traces[-1].about |= {"name": name or type(self).__name__, "variant": "automatic", "seed": 0}
-        settings = ", ".join(f"{name} = {value!r}" for name, value in self.get_params(deep=False).items())
-        summary: dict[str, Any] = {
-            "fallline": __version__,
-            "verdict": {
-                "headline": f"{type(self).__name__}: {self.reason_}.",
-                "sentences": [f"Fitted with {settings}."],
-            },
-            "data": {"n": traces[0].n, "d": self.n_features_in_},
-        }
-        if len(traces) == 1:
-            summary["loss"] = traces[0].last("loss")
-            summary["excess"] = traces[0].last("excess") if "excess" in traces[0].columns else None
-        return write_report(summary, traces, (), path)
 
     def forecast(self, X: Any, y: Any, sample_weight: Any = None, **settings: Any) -> Forecast:
         """What fitting to X, y by a step of your own will do, before it does; the estimator stays as it is.
@@ -123,13 +93,6 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
         parts = train_test_split(np.arange(n), test_size=self.validation_fraction, random_state=seed, stratify=labels)
         return np.sort(parts[0]), np.sort(parts[1])
 
-    def _named_traces(self) -> Iterator[tuple[str, Trace]]:
-        check_is_fitted(self)
-        if isinstance(self.trace_, Trace):
-            yield "", self.trace_
-        else:
-            yield from zip(map(str, self.classes_), self.trace_, strict=True)
-
     def _scores(self, X: Any) -> Array:
         """x·w + b: (n,), or (n, classes) of several classes."""
         X = rows_to_predict(self, X)
@@ -169,11 +132,8 @@ class LinearDescent(CallbackSupportMixin, BaseEstimator):
             def fitted(w: Array, scores: int = objective.scores) -> dict[str, Any]:
                 return self._learnt(Coefficients.of(w, scores, scales))
 
-            viewers: list[Any] = [Line(task.name or type(self).__name__)] if self.verbose else []
-            viewers += [self.watch] if self.watch is not None else []
-            if getattr(self, "_skl_callbacks", ()):
-                viewers.append(Callbacks(self, context, shown, fitted if len(tasks) == 1 else None))
-            watching = Watching(viewers)
+            named = task.name or type(self).__name__
+            watching = Watching(viewers_of(self, named, context, shown, fitted if len(tasks) == 1 else None))
             start = None
             if before is not None:
                 start = (before if len(tasks) == 1 else before.score(k)).point(objective.size, scales)

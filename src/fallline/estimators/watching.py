@@ -46,6 +46,15 @@ class Line:
         )
 
 
+def viewers_of(estimator: Any, name: str, context: Any, shown: dict[str, Any], fitted: Any = None) -> list[Any]:
+    """Those that an estimator's arguments and callbacks ask for: verbose, watch and scikit-learn's, in this order."""
+    viewers: list[Any] = [Line(name)] if estimator.verbose else []
+    viewers += [estimator.watch] if estimator.watch is not None else []
+    if getattr(estimator, "_skl_callbacks", ()):
+        viewers.append(Callbacks(estimator, context, shown, fitted))
+    return viewers
+
+
 class Callbacks:
     """scikit-learn's callbacks (SLEP023): a segment is a task, and what it leaves is a model that can predict.
 
