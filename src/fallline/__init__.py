@@ -17,6 +17,8 @@ _HOMES = {
     "GDRegressor": "estimators",
     "InputError": "errors",
     "Linear": "objectives",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "Model": "model",
     "Net": "torch",
     "Plan": "plan",
@@ -46,7 +48,14 @@ if TYPE_CHECKING:
     from fallline.data.load import load
     from fallline.descent import Run, State, by_hand, descend
     from fallline.errors import InputError
-    from fallline.estimators import GDClassifier, GDRegressor, SGDClassifier, SGDRegressor
+    from fallline.estimators import (
+        GDClassifier,
+        GDRegressor,
+        MLPClassifier,
+        MLPRegressor,
+        SGDClassifier,
+        SGDRegressor,
+    )
     from fallline.executors.compiled import compiled
     from fallline.fitting.kept import checkpointed
     from fallline.functions.minimize import maximize, minimize
