@@ -131,7 +131,7 @@ def one(
     runs = runs - ahead.optimum
     group = f"{kind}, {'batch' if batch else 'mini-batch'}"
     mean, first = runs.mean(axis=0), runs[:, 0].mean()
-    said = np.exp(np.interp(np.log1p(t), np.log1p(ahead.t), np.log(np.maximum(ahead.excess, 1e-300))))
+    said = np.maximum(ahead.at(t) - ahead.optimum, 1e-300)
     if not batch:
         points = checkpoints(t, mean / first)
         found[f"excess | {group}"] += (said[points] / mean[points]).tolist()

@@ -95,6 +95,21 @@ def test_the_mean_of_many_orders_is_forecast(loss):
     assert np.all(np.abs(found.excess - mean)[ends] <= 3.0 * error[ends] + 0.1 * mean[ends])
 
 
+def test_between_the_ends_of_passes_the_loss_swells():
+    """All rows were seen alike at an end; half a pass on, the noise of that half is there."""
+    on = objective()
+    found = forecast_of(on, batch_size=8, rate=0.02, budget="epochs", amount=40)
+    late = range(30 * found.per_pass, 40 * found.per_pass + 1, found.per_pass // 2)
+    runs = []
+    for seed in range(60):
+        trace = replace(found.plan, seed=2000 + seed).run(on, looks=2).trace
+        runs.append(np.interp(late, trace["t"], trace["loss"]) - found.optimum)
+    said, mean = found.at(late) - found.optimum, np.mean(runs, axis=0)
+    assert mean[1::2].mean() > 1.5 * mean[::2].mean()
+    assert said[1::2].mean() == pytest.approx(mean[1::2].mean(), rel=0.15)
+    assert said[::2].mean() == pytest.approx(mean[::2].mean(), rel=0.15)
+
+
 def test_the_band_holds_about_four_walks_in_five():
     on = objective()
     found = forecast_of(on, batch_size=4, sampler="with_replacement", budget="epochs", amount=6)

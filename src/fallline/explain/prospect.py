@@ -11,6 +11,7 @@ from fallline.forecast.ahead import refuse_walk
 from fallline.forecast.ground import Ground, ground_of
 from fallline.forecast.limits import Rates, rates_of
 from fallline.forecast.tangent import Rows, Rule, Walk, rule_of, tangent
+from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
 from fallline.plan import ORDERS, Plan, named
 from fallline.samplers import WithReplacement
@@ -38,7 +39,9 @@ class Prospect:
 
     @cached_property
     def ground(self) -> Ground | None:
-        """What forecasts stand on; None where the objective is not forecast."""
+        """What forecasts stand on; None where the objective is not forecast, or too wide for all of its curvature."""
+        if self.objective.size > WIDEST:
+            return None
         try:
             return ground_of(self.objective, READ)
         except InputError:

@@ -39,30 +39,30 @@ def forecast_of(
     free = plan is None and settings.get("rate") is None
     plan = Plan(**{"step": "plain", **settings}) if plan is None else plan
     refuse_walk(plan)
-    ground = ground_of(objective) if ground is None else ground
+    ground = ground_of(objective, start=start) if ground is None else ground
     n = objective.n
     rows = Rows(n, plan.size(n), ORDERS[named(plan.sampler, ORDERS)] is not WithReplacement)
     step = plan.stepper(objective)[0]
     rule, origin = rule_of(step), objective.start() if start is None else np.asarray(start, float)
-    excess = ground.look(ground.place(origin), np.zeros(objective.size)).excess
+    excess = ground.look(ground.place(origin), np.zeros(len(ground.linear))).excess
     rates = rates_of(ground, rule, rows, excess)
     if free:
         plan = replace(plan, rate=float(f"{GENTLE * min(rates.working, rates.batch):.2g}"))
     walk = Walk(rule, plan.pace(objective, float(plan.rate or 0.0)), rows, plan.updates(n))
     path = tangent(ground, walk, origin)
-    chance = path.variance / np.maximum(path.excess, FAINT) ** 2
+    chance = path.variance / np.maximum(path.excess + path.swell, FAINT) ** 2
     deviation = np.sqrt(np.log1p(chance) + (SAMPLE * ground.sampled) ** 2)
     deviation[0] = 0.0
     floor = slight = float("nan")
     if rows.share:
         rate = float(plan.rate or 0.0)
         slight = slight_floor(ground, rule, rows, rate)
-        floor = floor_at(ground, rule, rows, rate, np.zeros(objective.size))[0]
+        floor = floor_at(ground, rule, rows, rate, np.zeros(len(ground.linear)))[0]
     return Forecast(
-        plan=plan, n=n, per_pass=rows.steps, t=path.t, excess=path.excess, deviation=deviation, optimum=ground.value,
-        lost=path.lost, rates=rates, conditioning=conditioning_of(ground), noise=noise_scale(path), slight_floor=slight,
-        floor=floor, rows=ground.rows, seconds=time.perf_counter() - began, names=tuple(names),
-        seconds_per_update=pace_of(objective, plan) if timed else float("nan"),
+        plan=plan, n=n, per_pass=rows.steps, t=path.t, excess=path.excess, swell=path.swell, deviation=deviation,
+        optimum=ground.value, bound=ground.bound, lost=path.lost, rates=rates, conditioning=conditioning_of(ground),
+        noise=noise_scale(path), slight_floor=slight, floor=floor, rows=ground.rows, seconds=time.perf_counter() - began,
+        names=tuple(names), seconds_per_update=pace_of(objective, plan) if timed else float("nan"),
     )  # fmt: skip
 
 

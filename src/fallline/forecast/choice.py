@@ -98,7 +98,7 @@ def _forecast(objective: Any, ground: Ground, step: str, size: int, share: float
     rows = Rows(n, size, True)
     walk = Walk(rule, Constant(rate), rows, MOST * rows.steps)
     start = objective.start()
-    first = ground.look(ground.place(start), np.zeros(objective.size)).excess
+    first = ground.look(ground.place(start), np.zeros(len(ground.linear))).excess
     path = tangent(ground, walk, start, AIM * LEVEL * first)
     variant = "batch" if size == n else "stochastic" if size == 1 else "mini-batch"
     plan = Plan(step=step, variant=variant, batch_size=size, rate=rate, amount=float(MOST))

@@ -86,7 +86,7 @@ def map_of(objective: Any, step: str = "plain", ground: Ground | None = None, ch
     ground = ground if ground is not None and ground.Z.size <= READ else ground_of(objective, READ)
     rule = rule_of(part(WAYS, step, "step"))
     n, start = objective.n, objective.start()
-    first = ground.look(ground.place(start), np.zeros(objective.size)).excess
+    first = ground.look(ground.place(start), np.zeros(len(ground.linear))).excess
     limit = rule.stable / float(ground.limits.values[-1])
     sizes = [size for size in (SIZE**k for k in range(20)) if 2 * size <= n] + [n]
     rates = _rates(ground, rule, Rows(n, 1, True), LEVEL * first, limit)

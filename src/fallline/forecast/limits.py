@@ -13,6 +13,7 @@ Array = np.ndarray[Any, Any]
 WORKING = 0.1  # of the excess at the start: a rate whose floor is higher does not get far
 LONG = 2**40  # steps: any settled mode has forgotten where it began
 ROUNDS, SETTLED = 12, 0.02  # of looks at a floor, and the change between two at which it is taken
+NEAR = 10.0  # times the floor looked for: the spread of a higher one is no place to begin looking for the next
 TRIES = 12  # rates at which the floor is looked at
 EVEN = 10.0  # times better with all columns on one scale: the scales are then to blame
 HALF = 0.5  # of the flattest direction's squared length: the columns that hold so much of it are named
@@ -32,7 +33,7 @@ class Conditioning(NamedTuple):
     """How much slower the slowest direction is than the fastest, and why."""
 
     number: float  # largest over smallest curvature
-    evened: float  # the same, were all columns on one scale
+    evened: float  # the same, were all columns on one scale; NaN: not known, and `number` may be larger
     steep: tuple[int, ...]  # columns that are to blame: where scales are, those that bend most,
     flat: tuple[int, ...]  # and least; otherwise those that nearly give each other
 
@@ -54,7 +55,8 @@ def working_rate(ground: Ground, rule: Rule, rows: Rows, floor: float) -> float:
     points: list[tuple[float, float]] = []
     spread = zero
     for _ in range(TRIES):
-        height, spread = floor_at(ground, rule, rows, rate, spread if points and rate < points[-1][0] else zero)
+        near = points and rate < points[-1][0] and points[-1][1] < NEAR * floor
+        height, spread = floor_at(ground, rule, rows, rate, spread if near else zero)
         points.append((rate, height))
         if abs(np.log(height / floor)) < SETTLED if height > 0.0 else False:
             break
@@ -114,8 +116,13 @@ def floor_at(ground: Ground, rule: Rule, rows: Rows, rate: float, spread: Array)
 
 
 def conditioning_of(ground: Ground) -> Conditioning:
-    """The condition number at the optimum, and the columns that are to blame; the last may be the column of ones."""
+    """The condition number at the optimum, and the columns that are to blame; the last may be the column of ones.
+
+    A wide model's modes give a lower bound of the first, and no columns.
+    """
     values, V = ground.limits.values, ground.limits.vectors
+    if V.shape[1] < V.shape[0]:
+        return Conditioning(_ratio(values), float("nan"), (), ())
     H = (V * values) @ V.T
     diagonal = np.maximum(H.diagonal(), 1e-300)
     scale = 1.0 / np.sqrt(diagonal)

@@ -30,6 +30,7 @@ class Forecast:
     per_pass: int  # updates
     t: Array  # (points,) updates, from 0
     excess: Array  # (points,) mean over walks of the loss above the optimum
+    swell: Array  # (points,) by how much it is larger in the middle of a reshuffled pass; points after the first pass are ends
     deviation: Array  # (points,) of the logarithm of one walk's excess
     optimum: float
     lost: bool  # it runs away after the last point
@@ -42,6 +43,7 @@ class Forecast:
     seconds: float  # that this forecast took
     seconds_per_update: float = float("nan")  # NaN: not timed
     names: tuple[str, ...] = ()  # of the columns
+    bound: float = float("nan")  # the lowest loss is proven to be no further below `optimum`; NaN: it is exact
 
     @property
     def loss(self) -> Array:
@@ -61,10 +63,13 @@ class Forecast:
         return self.t * (self.n / self.per_pass)
 
     def at(self, t: Any) -> Array:
-        """The mean loss after t updates, between the points by straight lines in the logarithms of both."""
-        with np.errstate(divide="ignore"):
-            log = np.interp(np.log1p(np.asarray(t, float)), np.log1p(self.t), np.log(np.maximum(self.excess, TINY)))
-        return np.asarray(self.optimum + np.exp(log))
+        """The mean loss after t updates: between the points by straight lines in the logarithms of both, and within a pass, of
+        which the share f is done, more by swell·4f(1 − f): a bridge from one end, where all rows were seen alike, to the next.
+        """
+        t = np.asarray(t, float)
+        log = np.interp(np.log1p(t), np.log1p(self.t), np.log(np.maximum(self.excess, TINY)))
+        done = t % self.per_pass / self.per_pass
+        return np.asarray(self.optimum + np.exp(log) + np.interp(t, self.t, self.swell) * 4.0 * done * (1.0 - done))
 
     def updates_to(self, share: float = LEVEL) -> float:
         """Updates until the mean excess is at most `share` of that at the start; infinite where the plan ends before."""
@@ -82,7 +87,7 @@ class Forecast:
 
     def sentences(self) -> list[str]:
         """What it says."""
-        return [self._arrival(), *self._stability(), self._shape(), *self._noise(), self._cost()]
+        return [self._arrival(), *self._bracket(), *self._stability(), self._shape(), *self._noise(), self._cost()]
 
     def plot(self, *traces: Any, theme: str = "light") -> Any:
         """The forecast as a Plotly figure, with the traces of runs over it where there are any."""
@@ -104,6 +109,14 @@ class Forecast:
             f"{updates / self.per_pass:.3g} passes{took}); {end}."
         )
 
+    def _bracket(self) -> list[str]:
+        if np.isnan(self.bound):
+            return []
+        share = f"{100 * self.bound / self.excess[0]:.2g} % of the excess at the start"
+        return [
+            f"The lowest loss is between {self.optimum - self.bound:.6g} and {self.optimum:.6g}, {share} apart (proven)."
+        ]
+
     def _stability(self) -> list[str]:
         batch = f"Steps on all rows are stable up to rate {self.rates.batch:.3g} near the optimum"
         if self.per_pass == 1:
@@ -119,6 +132,8 @@ class Forecast:
 
     def _shape(self) -> str:
         found = self.conditioning
+        if np.isnan(found.evened):
+            return f"The condition number is at least {found.number:.3g}."
         text = f"The condition number is {found.number:.3g}"
         flat = " and ".join(map(self._column, found.flat[:4]))
         if found.steep:

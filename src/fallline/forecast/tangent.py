@@ -86,7 +86,10 @@ class Path(NamedTuple):
 
     t: Array  # (points,) updates, from 0
     excess: Array  # (points,) mean over walks
-    variance: Array  # (points,) of the excess over walks
+    swell: (
+        Array  # (points,) how much more it is in the middle of a pass than at its end, where all rows were seen alike
+    )
+    variance: Array  # (points,) of the excess over walks, in the middle of a pass
     pull: Array  # (points,) gᵀHg
     shake: Array  # (points,) tr(HC)
     size: Array  # (points,) |g|²
@@ -115,7 +118,7 @@ def tangent(ground: Ground, walk: Walk, start: Array, until: float = 0.0) -> Pat
     u = ground.place(start)
     mean, moment = np.zeros((len(u), 2)), np.zeros((len(u), 3))
     here = ground.look(u, moment[:, 0])
-    noted = [_note(0, here, u, np.zeros_like(u), ground)]
+    noted = [_note(0, here, u, np.zeros_like(u), ground, 0.0)]
     beyond, lost = LOST * max(here.excess, 1e-300), False
     for t, end in phases(walk.updates, rows, rule.growth):
         rates, powers, counts = pace(walk.schedule, t, end)
@@ -128,23 +131,23 @@ def tangent(ground: Ground, walk: Walk, start: Array, until: float = 0.0) -> Pat
             spread = spread * kept
             if end == rows.steps:
                 moment *= kept[:, None]
-            here = ground.look(u, spread) if end == rows.steps else here._replace(excess=ground.look(u, spread).excess)
+            look = ground.look(u, spread, ground.most)
+            here = look if end == rows.steps else here._replace(excess=look.excess)
         lost = not np.isfinite(here.excess) or here.excess > beyond
         if lost:
             break
-        if rows.reshuffled and end > rows.steps > 1:  # the band is for any moment of a pass, so for its middle
-            spread = (
-                spread
-                + rows.share
-                * here.noise
-                * midway(1.0 - rates[-1] * rule.gain * here.bends, rows.steps)
-                * (float(rates[-1]) * rule.gain) ** 2
-            )
-        noted.append(_note(end, here, u, spread, ground))
+        swell = 0.0
+        if rows.reshuffled and end > rows.steps > 1:
+            kept = np.clip(1.0 - rates[-1] * rule.gain * here.bends, -1.0, 1.0)
+            fresh = rows.share * here.noise * (float(rates[-1]) * rule.gain) ** 2 * midway(kept, rows.steps)
+            middle = spread * kept ** (2 * (rows.steps // 2)) + fresh
+            swell = max(0.5 * float(here.bends @ (middle - spread)), 0.0)
+            spread = middle
+        noted.append(_note(end, here, u, spread, ground, swell))
         if here.excess <= until:
             break
-    t, excess, variance, pull, shake, size, around = np.array(noted).T
-    return Path(t, excess, variance, pull, shake, size, around, lost)
+    t, excess, swell, variance, pull, shake, size, around = np.array(noted).T
+    return Path(t, excess, swell, variance, pull, shake, size, around, lost)
 
 
 def _phase(
@@ -166,28 +169,28 @@ def _phase(
 
     with np.errstate(over="ignore", invalid="ignore"):
         ahead, around = walked(here.slope, here.bends, here.noise)
-        there = ground.look(u + ahead[:, 0], around[:, 0])
+        there = ground.look(u + ahead[:, 0], around[:, 0], ground.most)
         if many > 1 and np.isfinite(there.excess):
             bends = 0.5 * (here.bends + there.bends)
             defect = there.slope - here.slope - bends * ahead[:, 0]
             ahead, around = walked(here.slope + 0.5 * defect, bends, 0.5 * (here.noise + there.noise))
-            there = ground.look(u + ahead[:, 0], around[:, 0])
+            there = ground.look(u + ahead[:, 0], around[:, 0], ground.most)
     return there, u + ahead[:, 0], ahead, around
 
 
-def _note(t: int, look: Look, u: Array, spread: Array, ground: Ground) -> tuple[float, ...]:
+def _note(t: int, look: Look, u: Array, spread: Array, ground: Ground, swell: float) -> tuple[float, ...]:
     """What is kept of a look.
 
     The excess about a place is gᵀξ + ½ξᵀHξ. The first varies by gᵀΣg; modes are taken to be as correlated as one row's gradient
-    is here: Σ_ij = √(S_i·S_j/(c_i·c_j))·C_ij. The second varies by ½Σ λ_j²·S_j².
+    is here: Σ_ij = √(S_i·S_j/(c_i·c_j))·C_ij. The second varies by ½Σ λ_j²·S_j², over as many directions as a mode stands for.
     """
     apart = np.divide(spread, look.noise, out=np.zeros_like(spread), where=look.noise > 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         common = ground.shake(u, look.slope * np.sqrt(np.maximum(apart, 0.0))) if spread.any() else 0.0
-        variance = common + 0.5 * float((look.bends**2 * spread**2).sum())
+        variance = common + 0.5 * float((look.bends**2 * spread**2 / ground.many).sum())
     squares = look.slope**2
     return (
-        float(t), look.excess, variance, float(look.bends @ squares), float(look.bends @ look.noise),
+        float(t), look.excess, swell, variance, float(look.bends @ squares), float(look.bends @ look.noise),
         float(squares.sum()), float(look.noise.sum()),
     )  # fmt: skip
 

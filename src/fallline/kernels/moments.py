@@ -18,13 +18,13 @@ INNER, OUTER = (
 
 @compiled
 def seen(
-    loss: Any, y: Any, weights: Any, shares: Any, base: Any, Z: Any, u: Any, spread: Any,
+    loss: Any, y: Any, weights: Any, shares: Any, base: Any, Z: Any, u: Any, spread: Any, most: float,
     slope: Any, bends: Any, squares: Any,
 ) -> Any:  # fmt: skip
     """The mean loss of rows Z (m, modes) with scores base + Z·u and their variances Σ spread_j·Z_j², one reading of Z.
 
     slope_j ← mean of ψ'·Z_j, bends_j ← of ψ''·Z_j², squares_j ← of ψ'²·Z_j², each over the rows and the spread. shares (m,)
-    add up to one: how much of all rows each stands for.
+    add up to one: how much of all rows each stands for. most: a score's variance is taken as at most that.
     """
     m, d = Z.shape
     slope[:] = 0.0
@@ -40,7 +40,7 @@ def seen(
         height, force = both(loss, y[i], z)
         square, curve = force * force, bend(loss, y[i], z)
         if variance > 0.0:
-            step = math.sqrt(3.0 * variance)
+            step = math.sqrt(3.0 * min(variance, most))
             high, pull_high = both(loss, y[i], z + step)
             low, pull_low = both(loss, y[i], z - step)
             height = INNER * height + OUTER * (high + low)

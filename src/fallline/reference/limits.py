@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fallline.executors.smoothness import squared_lengths
 from fallline.losses import Softmax, SquaredError
 from fallline.objectives.coordinates import WIDEST
-from fallline.objectives.hessian import hessian, table_rows
+from fallline.objectives.hessian import hessian, table_rows, table_whole
 from fallline.objectives.variants import subset, with_loss
 
 Array = np.ndarray[Any, Any]
@@ -75,11 +76,11 @@ def limits_of(objective: Any, w: Array) -> Limits:
     if isinstance(objective.loss, Softmax):
         curvature = np.full(objective.n, 0.5) * objective.model.weights  # the largest that p_k(1 − p_k) blocks can have
         values = np.linalg.eigvalsh(hessian(objective, w)) if objective.size <= WIDEST else _largest(objective, w)
-        return Limits(values, np.empty((0, 0)), np.empty(0), _reach(objective, curvature), False, np.empty((0, 0)))
+        return Limits(values, np.empty((0, 0)), np.empty(0), reach_of(objective, curvature), False, np.empty((0, 0)))
     borrowed = not objective.curvature(w).any()
     objective = with_loss(objective, SquaredError()) if borrowed else objective
     curvature = objective.curvature(w)
-    reach = _reach(objective, curvature)
+    reach = reach_of(objective, curvature)
     if objective.size > WIDEST:
         return Limits(_largest(objective, w), np.empty((0, 0)), np.empty(0), reach, borrowed, np.empty((0, 0)))
     values, vectors = np.linalg.eigh(hessian(objective, w))
@@ -90,11 +91,12 @@ def limits_of(objective: Any, w: Array) -> Limits:
 
 def _lengths(objective: Any) -> Array:
     """‖x‖² of every row, the column of ones included."""
-    blocks = range(0, objective.n, SAMPLE)
-    return np.concatenate([(matrix_rows(objective, first, first + SAMPLE) ** 2).sum(axis=1) for first in blocks])
+    table_whole(objective)  # refuses rows that are nowhere
+    return squared_lengths(objective.model.rows) + float(objective.size > objective.scores * objective.model.d)
 
 
-def _reach(objective: Any, curvature: Array) -> float:
+def reach_of(objective: Any, curvature: Array) -> float:
+    """E[c²‖x‖⁴]/E[c‖x‖²] over the rows, c their curvature (n,)."""
     pull = curvature * _lengths(objective)
     return float((pull * pull).sum() / max(pull.sum(), 1e-300))
 
