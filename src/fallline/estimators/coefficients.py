@@ -1,5 +1,6 @@
 """A linear model in the user's units, and as the parameters of an objective whose columns were brought to one scale."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from fallline.errors import InputError
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 2048  # rows at a time: what is made of them on the way is neither as large as the table nor outside the cache
+BLOCK = 131_072  # numbers: what is made of a table on the way is a megabyte, neither as large as it is nor outside the cache
 
 
 class Scales(NamedTuple):
@@ -27,16 +28,16 @@ class Scales(NamedTuple):
         """
         share = weights / weights.sum()
         d, sparse = X.shape[1], sp.issparse(X)
-        parts = [(X[first : first + BLOCK], share[first : first + BLOCK]) for first in range(0, X.shape[0], BLOCK)]
+        parts = [(X[rows], share[rows]) for rows in blocks(*X.shape)]
         peak = np.max([_dense(abs(rows).max(axis=0)) for rows, _ in parts], axis=0)
         peak[peak < np.finfo(float).tiny] = 1.0
-        unit, centre = cls(np.zeros(d), peak), np.zeros(d)
+        centre = np.zeros(d)
         if centred and not sparse:
             for rows, part in parts:
-                centre += part @ unit.apply(rows)
+                centre += part @ (rows / peak)
         square = np.zeros(d)
         for rows, part in parts:
-            away = unit.apply(rows) - (0.0 if sparse else centre)
+            away = rows @ sp.diags_array(1.0 / peak, format="csr") if sparse else rows / peak - centre
             square += _dense(part @ (away.multiply(away) if sparse else away * away))
         scale = np.sqrt(square)
         return cls(centre * peak, peak * np.where(scale > np.finfo(float).eps, scale, 1.0))
@@ -84,6 +85,12 @@ class Coefficients(NamedTuple):
     def together(cls, parts: "list[Coefficients]") -> "Coefficients":
         """Several scores as one model."""
         return cls(np.vstack([part.coef for part in parts]), np.concatenate([part.intercept for part in parts]))
+
+
+def blocks(n: int, d: int) -> Iterator[slice]:
+    """All rows, some at a time, BLOCK numbers or one row."""
+    count = max(1, BLOCK // max(d, 1))
+    yield from (slice(first, first + count) for first in range(0, n, count))
 
 
 def _dense(values: Any) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fallline.errors import InputError
-from fallline.estimators.coefficients import BLOCK, Scales
+from fallline.estimators.coefficients import Scales, blocks
 
 Array = np.ndarray[Any, Any]
 
@@ -43,9 +43,11 @@ def scaled(X: Any, scales: Scales, kind: str) -> Array:
             "fewer columns first, with TruncatedSVD or a hashing encoder of fewer features."
         )
     rows = np.empty((n, d), dtype=kind)
-    for first in range(0, n, BLOCK):
-        block = X[first : first + BLOCK]
-        rows[first : first + BLOCK] = scales.apply(block.toarray() if sp.issparse(block) else block).clip(-FAR, FAR)
+    for part in blocks(n, d):
+        block = X[part].toarray() if sp.issparse(X) else X[part]
+        away = block - scales.centre
+        np.clip(np.divide(away, scales.scale, out=away), -FAR, FAR, out=away)
+        rows[part] = away
     return rows
 
 
