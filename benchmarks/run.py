@@ -47,6 +47,8 @@ PARTS = {
     "ordered": "Larger than memory, in order of time and class",
     "solver": "The automatic solver",
     "classical": "The classical example",
+    "mlp": "Networks beside scikit-learn's",
+    "mlp_grid": "A network's default against a grid",
     "imports": "Import",
 }
 PACKAGES = (
