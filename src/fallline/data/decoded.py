@@ -3,6 +3,7 @@
 import mmap
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,19 @@ UNBACKED = (
     if hasattr(mmap, "MAP_PRIVATE")
     else 0
 )
+
+
+@contextmanager
+def returning() -> Iterator[None]:
+    """Have Arrow ask the system's own allocator, which returns what is let go of: its usual one keeps some 20 MB of the text of a
+    file until the solver has taken as much again.
+    """
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 class Source:
@@ -97,7 +111,7 @@ class Decoded(Disk):
 
     def _read(self, runs: list[tuple[int, Array]]) -> None:
         """The rows from `first` on into out (m, d), for each of those pairs; a thread decodes while others are encoded."""
-        with self.lock:
+        with self.lock, returning():
             for table, out in ahead(part for run in runs for part in self._tables(*run)):
                 self.source.fill(table, out)
 

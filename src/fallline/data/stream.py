@@ -13,7 +13,7 @@ from fallline.data.ahead import ahead
 from fallline.data.cache import ADVISED, MAPPED, WINDOW, Disk, refuse_no_room, spare
 from fallline.data.column import MISSING
 from fallline.data.dataset import Dataset, Held
-from fallline.data.decoded import Decoded, Source
+from fallline.data.decoded import Decoded, Source, returning
 from fallline.data.encode import DTYPES, refuse_too_large
 from fallline.data.pieces import pieces_of
 from fallline.data.pieces.columnar import ParquetPieces
@@ -32,6 +32,7 @@ FEW = 8  # row groups side by side that make a window of a sorted table a sample
 OTHERWISE = ", or take rows that are decoded as they are walked (--no-cache with --step quick, or with a step rule)"
 
 
+@returning()
 def stream(
     path: Path,
     target: str | int | None = None,
