@@ -42,6 +42,7 @@ PARTS = {
     "explain": "Findings held to planted faults",
     "gauges": "What gauges cost",
     "networks": "Networks: the engine beside a plain loop",
+    "networks_watch": "What watching a loop costs",
     "memory": "Memory",
     "streaming": "Larger than memory",
     "ordered": "Larger than memory, in order of time and class",

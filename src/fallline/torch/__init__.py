@@ -1,6 +1,6 @@
 """Networks: any torch module as an objective, walked by torch's own optimizers. The only home of torch.
 
-Read net.py first, then engine.py.
+Read net.py first, then engine.py; watch.py is for loops of your own.
 """
 
 from fallline.errors import InputError
@@ -11,5 +11,6 @@ except ImportError as missing:
     raise InputError("Networks need PyTorch, which is not installed: pip install fallline[torch].") from missing
 
 from fallline.torch.net import Net
+from fallline.torch.watch import watch
 
-__all__ = ["Net"]
+__all__ = ["Net", "watch"]
