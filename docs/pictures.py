@@ -21,6 +21,7 @@ from playwright.sync_api import sync_playwright
 import fallline
 from fallline.figures import draw_bowl
 from fallline.figures.style import counterparts
+from fallline.plan import Plan
 from fallline.problem import Charges, problem_of
 
 DOCS = Path(__file__).resolve().parent
@@ -35,6 +36,7 @@ def main(names: list[str]) -> None:
         if not names:
             comparison(browser)
             forecasts(browser)
+            explained(browser)
         for name in names or sorted(page.stem for page in CONCEPTS.glob("*.md") if page.stem != "README"):
             concept(browser, name)
 
@@ -55,6 +57,19 @@ def forecasts(browser: Any) -> None:
         problem_of("breast_cancer", None, Charges()).objective.forecast_map().plot(),
         IMAGES / "forecast-map-light.png",
     )
+
+
+def explained(browser: Any) -> None:
+    """A walk on few rows that comes down to its noise, and what is seen of it."""
+    found = (
+        Plan(step="plain", rate=0.04, batch_size=4, amount=12.0)
+        .run(problem_of("diabetes", None, Charges()).objective)
+        .explain()
+    )
+    met = found.trajectory()
+    drawn = {"findings": found.plot(), "noise": met.plot_noise(), "directions": met.plot_directions()}
+    for name, figure in drawn.items():
+        take(browser, figure, IMAGES / f"explain-{name}-light.png", NARROW)
 
 
 def concept(browser: Any, name: str) -> None:

@@ -6,10 +6,26 @@ import re
 import numpy as np
 import pytest
 
-from fallline.figures import ahead_of, draw_ahead, draw_grid, grid_of
+from fallline.errors import InputError
+from fallline.explain.case import Case
+from fallline.explain.trajectory import trajectory_of
+from fallline.figures import (
+    ahead_of,
+    directions_of,
+    draw_ahead,
+    draw_directions,
+    draw_grid,
+    draw_noise,
+    draw_rates,
+    found_of,
+    grid_of,
+    noise_of,
+    rates_of,
+)
 from fallline.figures.style import counterparts
 from fallline.fitting import Recipe, fit
 from fallline.forecast.ahead import forecast_of
+from fallline.gauges import GradientNorm, GradientSpread
 from fallline.objectives import Linear
 from fallline.plan import Plan
 from fallline.solver import solve
@@ -21,6 +37,12 @@ def on():
     rng = np.random.default_rng(3)
     X = rng.standard_normal((400, 4)) * [2.0, 1.0, 0.45, 0.15]
     return Linear(X, X @ [1.0, -1.0, 2.0, -4.0] + 0.5 * rng.standard_normal(400))
+
+
+@pytest.fixture(scope="module")
+def easy(on):
+    """Two columns of one scale."""
+    return Linear(on.model.rows.X[:, :2] / [2.0, 1.0], on.model.y)
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +125,13 @@ def test_the_frontier_is_where_a_larger_batch_stops_halving_the_updates(found):
         assert pays[: found.frontier[j]].all()
 
 
-def test_cells_of_the_map_are_walked_and_say_what_came(on, found):
+def test_cells_of_the_map_are_walked_and_say_what_came(on, easy, found):
     assert len({check.size for check in found.checks}) == len(found.checks) >= 2
     for check in found.checks:
         i, j = int(np.flatnonzero(found.sizes == check.size)[0]), int(np.flatnonzero(found.rates == check.rate)[0])
         assert check.forecast == found.updates[i, j]
         assert 0.5 < check.ratio < 1.6
 
-    easy = Linear(on.model.rows.X[:, :2] / [2.0, 1.0], on.model.y)
     whole = next(check for check in easy.forecast_map(checks=4).checks if check.size == on.n)
     plan = Plan(step="plain", variant="batch", rate=whole.rate, budget="updates", amount=int(2 * whole.forecast))
     loss = plan.run(easy).trace["loss"] - solve(easy, 1e-9).trace.last("loss")
@@ -134,3 +155,104 @@ def test_the_map_draws_its_numbers_limit_frontier_and_rings(found):
     assert [10.0**line.x0 for line in lines] == pytest.approx([found.limit])
     assert sum(shape.type == "rect" for shape in figure.layout.shapes) == len(found.checks)
     assert on_dark(figure) == draw_grid(facts, "dark").to_json()
+
+
+@pytest.fixture(scope="module")
+def explained(noisy):
+    return noisy.explain()
+
+
+@pytest.fixture(scope="module")
+def met(explained):
+    return explained.trajectory()
+
+
+def test_the_excess_by_direction_adds_up_to_the_excess_of_least_squares(on, met):
+    np.testing.assert_allclose(met.along.sum(axis=1), met.excess, rtol=1e-5, atol=1e-9)
+    X = np.column_stack([on.model.rows.X, np.ones(on.n)])
+    np.testing.assert_allclose(met.curvature, np.linalg.eigvalsh(X.T @ X / on.n), rtol=1e-9)
+    facts = directions_of(met)
+    drawn = sum(line.values for line in facts.lines)
+    np.testing.assert_allclose(drawn, met.excess / met.excess[0], rtol=1e-4, atol=1e-6)
+    died = [int(np.argmax(line.values <= 0.01 * line.values[0])) or len(facts.t) for line in facts.lines]
+    assert died[0] <= died[-1]  # fast ones die first
+    figure = draw_directions(facts)
+    assert [trace.name for trace in figure.data] == [line.name for line in facts.lines]
+    assert on_dark(figure) == draw_directions(facts, "dark").to_json()
+
+
+def test_the_moment_that_is_marked_is_where_the_gauges_cross(on, noisy, met):
+    gauges = (GradientNorm(), GradientSpread(0))
+    trace = noisy.plan.run(on, looks=10, gauges=gauges).trace
+    share = (on.n - noisy.plan.batch_size) / (on.n - 1) / noisy.plan.batch_size  # without replacement
+    over = np.sqrt(share * trace["gradient_spread:rows=0"]) > trace["gradient_norm"]
+    first = int(np.argmax(over))
+    moment = noise_of(met).moment
+    looks = met.t.tolist()
+    last_below = max(t for t in looks if t < trace["t"][first])
+    assert over.any()
+    assert last_below <= moment <= min(t for t in looks if t >= trace["t"][first])
+    figure = draw_noise(noise_of(met))
+    assert [shape.x0 for shape in figure.layout.shapes] == [pytest.approx(max(moment, figure.layout.shapes[0].x0))]
+    assert on_dark(figure) == draw_noise(noise_of(met), "dark").to_json()
+
+
+def test_the_rate_is_drawn_under_the_limits_that_the_forecast_knows(on, noisy, met):
+    rates = forecast_of(on, noisy.plan).rates
+    np.testing.assert_allclose(met.local, rates.batch)
+    assert met.limit == pytest.approx(rates.batch)
+    assert met.working == pytest.approx(rates.working, rel=0.05)
+    assert set(met.rate) == {noisy.plan.rate}
+    facts = rates_of(met)
+    assert [value for _, value in facts.guides] == [met.limit, met.working]
+    assert on_dark(draw_rates(facts)) == draw_rates(facts, "dark").to_json()
+
+
+def test_a_walk_whose_points_were_not_kept_is_made_again(on, noisy, met):
+    trace = noisy.trace.copy()
+    trace.points = []
+    again = trajectory_of(Case(on, noisy.plan, trace, noisy.w))
+    np.testing.assert_array_equal(again.along, met.along)
+    trace.columns["loss"][-1] *= 1.01
+    with pytest.raises(InputError, match="other losses"):
+        trajectory_of(Case(on, noisy.plan, trace, noisy.w))
+
+
+@pytest.mark.parametrize(
+    ("plan", "missing"),
+    [
+        (Plan(step="adam", rate=0.05, amount=3), {"rates": "plain, momentum and Nesterov"}),
+        (Plan(step="plain", variant="batch", rate=0.1, amount=30), {"noise": "no noise"}),
+    ],
+    ids=["adam", "batch"],
+)
+def test_a_picture_without_its_data_is_not_drawn_and_says_why(on, plan, missing):
+    run = plan.run(on)
+    found = trajectory_of(Case(on, plan, run.trace, run.w), looks=4)
+    assert found.missing.keys() == missing.keys()
+    assert len(found.plots()) == 2
+    for name, word in missing.items():
+        assert word in found.missing[name]
+        with pytest.raises(InputError, match=word):
+            getattr(found, f"plot_{name}")()
+
+
+def test_a_finding_is_shaded_at_the_updates_that_show_it(easy):
+    plan = Plan(step="plain", variant="batch", rate=3.0, budget="updates", amount=40)
+    found = plan.run(easy).explain()
+    assert found.findings[0].symptom == "diverged"
+    facts = found_of(found)
+    assert (facts.marks[0].first, facts.marks[0].last) == found.findings[0].updates
+    assert facts.curve.finding.startswith("The run diverged")
+    figure = found.plot()
+    shades = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert len(shades) == len(facts.marks)
+    assert shades[0].x1 == found.findings[0].updates[1]
+    assert any(note.text and note.text.startswith("1. The run diverged") for note in figure.layout.annotations)
+    assert on_dark(figure) == found.plot("dark").to_json()
+
+
+def test_an_explanation_holds_every_picture_that_there_is(explained):
+    assert [heading for heading, _ in explained.plots()] == [
+        "Where it shows", "Noise and signal", "The rate and its limits", "The excess by direction",
+    ]  # fmt: skip

@@ -25,7 +25,8 @@ def explain(folder: str, make: bool, output: str | None, overwrite: bool, as_jso
     Each finding says what was seen and where, why it is so, the one change to make, what that should do by the forecast, and
     what it did when it was tried: for a quarter of the run's budget, beside the run's own plan for as long; or, where
     another loss or penalty is asked for, on rows held out. A change that trying did not bear out is not advice, and is named
-    last. What only you can decide is marked so, and not tried. Where nothing ails it, it says so.
+    last. What only you can decide is marked so, and not tried. Where nothing ails it, it says so. RUN/explain.html draws the
+    findings on the run's curve, noise against signal, the rate against its limits, and the excess by direction.
 
     --apply makes the first change that is borne out and fits again; the folder is like any other.
 
@@ -51,9 +52,13 @@ def explain(folder: str, make: bool, output: str | None, overwrite: bool, as_jso
     try:
         progress.say("reading, forecasting and trying changes ...")
         found = _explained(path, read)
+        progress.say("drawing ...")
+        drawn = _reported(path, recipe, found)
     finally:
         progress.end()
     click.echo(json.dumps(plain(found.as_dict()), indent=1, ensure_ascii=False) if as_json else str(found))
+    if not as_json:
+        click.echo(f"\nReport: {drawn}")
     if not make:
         ready = [one for one in found if one.change is not None and one.change.ready and one.tried is not None]
         if ready and not as_json:
@@ -93,6 +98,24 @@ def _in_memory(recipe: Any) -> Any:
             "does, without --memory, and explain that fit."
         )
     return replace(recipe, memory=None, cache=None)
+
+
+def _reported(folder: Path, recipe: Any, found: Any) -> Path:
+    """The findings and their pictures as a page in the folder."""
+    import sys
+
+    from fallline import __version__
+    from fallline.fitting.folder import EXPLAINED
+    from fallline.report import write_report
+
+    headline = f"{found.headline[0].upper()}{found.headline[1:]}"
+    sentences = [" ".join((f"{k}. {one.title}.", *one.lines())) for k, one in enumerate(found, start=1)]
+    command = shlex.join(["fallline", *sys.argv[1:]])
+    summary = {
+        "fallline": __version__, "verdict": {"headline": headline, "sentences": sentences}, "data": {"source": recipe.source},
+        "command": command,
+    }  # fmt: skip
+    return write_report(summary, (), (), folder / EXPLAINED, found.plots())
 
 
 def _explained(folder: Path, recipe: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from fallline.explain.case import DONE, Case
 from fallline.explain.finding import Change, Finding
 from fallline.explain.probe import probe
 from fallline.explain.symptoms import SLOW, SYMPTOMS, finding_of, signs
+from fallline.explain.trajectory import Trajectory, trajectory_of
 from fallline.objectives.linear import RowObjective
 from fallline.plan import Plan
 from fallline.problem import Charges
@@ -36,6 +37,7 @@ class Explanation:
     excess: float  # above the optimum
     loss: float  # at the end
     seconds: float
+    case: Case = field(repr=False, compare=False)
     trials: bool = False  # whether short trials stand for forecasts, as this plan on this objective is not forecast
 
     def __iter__(self) -> Iterator[Finding]:
@@ -57,6 +59,27 @@ class Explanation:
             if np.isfinite(self.left)
             else "no cause found, and the run is lost"
         )
+
+    def plot(self, theme: str = "light") -> Any:
+        """The run's excess as a Plotly figure, each finding shaded at the updates that show it. theme: "light" or "dark"."""
+        from fallline.figures.findings import draw_found, found_of
+
+        return draw_found(found_of(self), theme)
+
+    def trajectory(self) -> Trajectory:
+        """What the walk met: excess by direction, noise and signal, rate and limits. Raises InputError where no point is kept
+        and the walk cannot be made again.
+        """
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return trajectory_of(self.case)
+
+    def plots(self) -> list[tuple[str, Any]]:
+        """Every picture that can be drawn of the run, each with its heading: findings, noise, rates, directions."""
+        made = [("Where it shows", self.plot())]
+        try:
+            return made + self.trajectory().plots()
+        except InputError:
+            return made
 
     def applied(self, charges: Charges, reading: Mapping[str, Any]) -> tuple[Change, Charges, dict[str, Any]] | None:
         """The first change that is borne out and that a recipe can say, with charges and reading changed likewise."""
@@ -142,7 +165,7 @@ def explain(
         left, excess = case.left, float(case.excess[-1])
         trials = case.walks and not case.prospect.forecasts(plan)
     loss = float(trace.last("loss"))
-    return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began, trials)
+    return Explanation(tuple(findings), tuple(refuted), left, excess, loss, time.perf_counter() - began, case, trials)
 
 
 def refuse_other_rows(objective: Any, trace: Trace, w: Array, what: str, fix: str) -> None:

@@ -30,6 +30,7 @@ class CurveFacts(NamedTuple):
     optimum: float | None
     loss: str  # name of the loss
     finding: str
+    said: str = ""  # more to say under the picture
 
 
 def plot_traces(
@@ -239,7 +240,7 @@ def how_to_read(facts: CurveFacts) -> str:
     looks, shown = max(band.looks for band in facts.bands), max(len(band.middle) for band in facts.bands)
     if looks > shown:
         parts.append(f"{shown} of {words.count(looks)} looks are drawn")
-    return "; ".join(parts) + "."
+    return "; ".join([*parts, *filter(None, [facts.said])]) + "."
 
 
 def _edge(facts: CurveFacts) -> float:

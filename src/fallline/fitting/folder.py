@@ -16,15 +16,16 @@ try:
 except ImportError:  # no such locks on this system
     fcntl = None  # type: ignore[assignment]
 
-PLAN, LOG, CHECKPOINT, TRACE, SUMMARY, REPORT = (
+PLAN, LOG, CHECKPOINT, TRACE, SUMMARY, REPORT, EXPLAINED = (
     "plan.toml",
     "log.jsonl",
     "checkpoint.safetensors",
     "trace.npz",
     "summary.json",
     "report.html",
+    "explain.html",
 )
-CONTENTS = (PLAN, LOG, CHECKPOINT, MODEL, TRACE, SUMMARY, REPORT)
+CONTENTS = (PLAN, LOG, CHECKPOINT, MODEL, TRACE, SUMMARY, REPORT, EXPLAINED)
 ASIDE = "tensorboard"  # a folder in it
 
 
