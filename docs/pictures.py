@@ -69,7 +69,7 @@ def explained(browser: Any) -> None:
     met = found.trajectory()
     drawn = {"findings": found.plot(), "noise": met.plot_noise(), "directions": met.plot_directions()}
     for name, figure in drawn.items():
-        take(browser, figure, IMAGES / f"explain-{name}-light.png", NARROW)
+        take(browser, figure, IMAGES / f"explain-{name}-light.png")
 
 
 def concept(browser: Any, name: str) -> None:

@@ -89,9 +89,10 @@ def draw_found(facts: FoundFacts, theme: str = "light") -> go.Figure:
     meta = {name: value for name, value in figure.layout.meta.items() if name != "axes"}  # shades are in updates alone
     before = figure.layout.margin.t
     figure.update_layout(
-        updatemenus=[], height=figure.layout.height + room, margin={"t": before + room},
+        height=figure.layout.height + room, margin={"t": before + room},
         meta={**meta, "height": meta["height"] + room, "margin": {**meta["margin"], "t": meta["margin"]["t"] + room}},
     )  # fmt: skip
+    figure.layout.updatemenus = ()
     lost = sum(note.name == labels.LOST for note in figure.layout.annotations)
     for k, mark in enumerate(facts.marks):
         veil, row = VEILED[min(k, 1)], len(facts.marks) - 1 - k + lost
