@@ -45,10 +45,10 @@ class Record:
         self.points: list[torch.Tensor] = []
         self.last: torch.Tensor | None = None
 
-    def note(self, look: Look, before: torch.Tensor, after: torch.Tensor) -> None:
-        """Add a look, and the point after its step."""
-        if not self.looks:
-            self.points.append(before)
+    def note(self, look: Look, start: torch.Tensor | None, after: torch.Tensor) -> None:
+        """Add a look and the point after its step; of the first one also the point before."""
+        if start is not None:
+            self.points.append(start)
         if self.points and len(self.points[-1]) == len(after) and len(self.points) * len(after) <= PATH_LIMIT:
             self.points.append(after)
         else:
@@ -56,10 +56,11 @@ class Record:
         self.looks.append(look)
         self.last = after
 
-    def move(self, before: torch.Tensor, after: torch.Tensor) -> float:
-        """How far it is to `after` from the point of the look before, or from the start."""
-        origin = before if self.last is None else self.last
-        return float((after - origin).norm()) if len(origin) == len(after) else math.nan
+    def move(self, after: torch.Tensor, room: torch.Tensor) -> float:
+        """How far it is to `after` from the point of the look before; `room` is written over."""
+        if self.last is None or len(self.last) != len(after):
+            return math.nan
+        return float(torch.sub(after, self.last, out=room).norm())
 
     @property
     def told(self) -> Array:

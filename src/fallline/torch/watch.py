@@ -229,13 +229,17 @@ class Seen:
         began = time.perf_counter()
         (flat, before, slopes), self._before = self._before, None
         after = flat.read()
-        sizes, moves = norms_of(flat.pieces(before)), norms_of(flat.pieces(after - before))
+        start = None if self.record.looks else before.clone()
+        sizes = norms_of(flat.pieces(before))
+        moved = torch.sub(after, before, out=before)  # room that is there: new memory costs more than the arithmetic
+        moves = norms_of(flat.pieces(moved))
+        move = float(moves.norm()) if start is not None else self.record.move(after, moved)
         rate = float(optimizer.param_groups[0]["lr"]) if "lr" in optimizer.param_groups[0] else float("nan")
         look = Look(
-            self._t, self._visits or self._t, began - self._began - self._looking, rate, self.record.move(before, after),
+            self._t, self._visits or self._t, began - self._began - self._looking, rate, move,
             float(after.norm()), flat.names, slopes.numpy(), (moves / sizes.clamp_min(1e-12)).numpy(),
         )  # fmt: skip
-        self.record.note(look, before, after)
+        self.record.note(look, start, after)
         if self._live:
             self._live(self)
         self._looking += time.perf_counter() - began
