@@ -18,6 +18,8 @@ BACKWARD, GRAD = torch.autograd.backward.__code__, torch.autograd.grad.__code__
 SCALER = torch.amp.GradScaler.step.__code__
 Value = float | torch.Tensor | None  # on an accelerator a tensor: to read it would wait for the device
 
+LARGE = 1024  # numbers
+
 
 class Heard:
     """What `backward()` was called on since the last step, of passes that reached one of the tensors listened to.
@@ -44,11 +46,14 @@ class Heard:
             known = self.tensors.get(id(tensor))
             if tensor.requires_grad and (known is None or known() is not tensor):
                 self.tensors[id(tensor)] = weakref.ref(tensor)
-                self.handles.append(tensor.register_hook(self.arrived))  # type: ignore[no-untyped-call]
+                # a hook before keeps autograd from handing the gradient over: it is copied, which costs where it is large
+                later = tensor.numel() > LARGE and len(tensors) > 1
+                register: Any = tensor.register_post_accumulate_grad_hook if later else tensor.register_hook
+                self.handles.append(register(self.arrived))
 
     @unserializable_hook  # type: ignore[untyped-decorator] # torch.save leaves it out without a warning
-    def arrived(self, _: torch.Tensor) -> None:
-        """A gradient is about to be added to a tensor: the first of a pass tells of the pass."""
+    def arrived(self, given: torch.Tensor) -> None:
+        """A gradient is about to be added to a tensor, or was added to `given`: the first of a pass tells of the pass."""
         number = torch._C._current_graph_task_id()  # as torch's register_multi_grad_hook asks
         if number == self._pass:
             return
@@ -59,7 +64,8 @@ class Heard:
         roots = roots_of(frame)
         if roots and any(known() is roots[0] for known in self._roots):
             return  # a pass within the pass, as checkpointing makes
-        if self._values and not any(_sloped(tensor()) for tensor in self.tensors.values()):
+        others = (tensor() for tensor in self.tensors.values())
+        if self._values and not any(_sloped(tensor) for tensor in others if tensor is not given):
             self._roots.clear()
             self._values.clear()
         self._roots += [weakref.ref(root) for root in roots[:1]]
