@@ -121,7 +121,7 @@ def step_of(estimator: Any) -> Any:
     betas: tuple[str, Any] = ("betas", (float(estimator.beta_1), float(estimator.beta_2)))
     own: tuple[Any, ...] = (betas, ("eps", float(estimator.epsilon)), decay)
     ours = {
-        "auto": Optimizer("NAdamW", (*own, ("foreach", True)), "fan_in"),
+        "auto": Optimizer("NAdamW", own, "fan_in"),
         "adam": Optimizer("AdamW", own),
         "sgd": Optimizer("SGD", (("momentum", 0.9), ("nesterov", True), decay)),
     }
