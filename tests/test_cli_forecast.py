@@ -1,5 +1,7 @@
 """`fallline forecast`: numbers and words, or one sentence and exit code 2."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -15,9 +17,8 @@ def test_a_forecast_says_its_curve_its_limits_and_its_cost(tmp_path):
     assert said.exit_code == 0, said.output
     lines = said.output.splitlines()
     assert "442 rows" in lines[0]
-    first, last = lines[3].split(), next(line for line in lines[::-1] if line.startswith("   ")).split()
+    first, last = lines[3].split(), next(line for line in lines if line.split()[:1] == ["560"]).split()
     assert first[:2] == ["0", "0"]
-    assert last[0] == "560"
     assert float(last[2]) < float(first[2])
     for word in (
         "mini-batch 16 · rate 0.05",
@@ -26,6 +27,7 @@ def test_a_forecast_says_its_curve_its_limits_and_its_cost(tmp_path):
         '"s1"',
         "critical batch",
         "Forecast from all rows",
+        "rows a step",
         "plans it would take",
         f"Report: {tmp_path / 'f.html'}",
     ):
@@ -34,6 +36,15 @@ def test_a_forecast_says_its_curve_its_limits_and_its_cost(tmp_path):
     assert "is forecast to have" in page
     assert "Ringed cells were walked" in page
     assert '<fieldset id="axis" hidden>' in page  # nothing there has another time axis
+
+
+def test_json_has_the_curve_and_the_updates_by_batch():
+    said = call("diabetes", "--batch-size", "16", "--rate", "0.05", "--epochs", "20", "--json")
+    assert said.exit_code == 0, said.output
+    found = json.loads(said.output)
+    assert len(found["curve"]["updates"]) == len(found["curve"]["loss"])
+    assert found["by batch"]["sizes"] == [1, 4, 16, 64, 442]
+    assert found["updates to"]["updates"] > 0
 
 
 @pytest.mark.parametrize(

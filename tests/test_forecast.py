@@ -13,6 +13,7 @@ from fallline.forecast.ahead import forecast_of
 from fallline.forecast.choice import choose
 from fallline.forecast.ground import ground_of
 from fallline.forecast.limits import floor_at, slight_floor
+from fallline.forecast.noise import knee_of
 from fallline.forecast.tangent import Rows, phases, rule_of
 from fallline.losses import Hinge, Huber, LogLoss, Poisson, SquaredError
 from fallline.objectives import Linear, SoftmaxRegression
@@ -182,6 +183,25 @@ def test_a_sample_of_rows_is_told_and_close():
     assert part.deviation[1:].min() >= 0.1
 
 
+def test_updates_against_the_batch_fall_to_a_knee():
+    """Each size at its best rate: what is said for 16 rows comes true; updates fall with the batch and visits rise."""
+    on = objective()
+    found = forecast_of(on, batch_size=16)
+    by = found.updates_by_batch()
+    assert by.sizes.tolist() == [1, 4, 16, 64, ROWS]
+    assert np.all(np.diff(by.updates) <= 0.0)
+    assert by.visits[-1] > 1.2 * by.visits[0]
+    k = 2
+    plan = replace(found.plan, rate=float(by.rates[k]), budget="updates", amount=int(2 * by.updates[k]))
+    runs = [replace(plan, seed=900 + seed).run(on, looks=25).trace for seed in range(20)]
+    left = np.mean([trace["loss"] for trace in runs], axis=0) - found.optimum
+    assert by.updates[k] == pytest.approx(runs[0]["t"][int(np.argmax(left <= 0.01 * left[0]))], rel=0.25)
+    assert knee_of(np.array([1.0, 4.0, 16.0, 400.0]), 7.0 * (1.0 + 30.0 / np.array([1.0, 4.0, 16.0, 400.0]))) == (
+        pytest.approx(30.0, rel=0.02)
+    )
+    assert np.isnan(knee_of(np.array([1.0, 4.0]), np.array([5.0, 2.0])))
+
+
 def test_columns_to_blame_for_a_condition_number_are_named():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, 3)) * [1.0, 1e3, 1.0]
@@ -245,8 +265,10 @@ def test_the_plan_that_is_taken_gets_there_about_when_it_was_forecast():
     on = objective()
     ground = ground_of(on)
     choice = choose(on, ground)
-    assert choice.best in choice.candidates[:6]
-    assert len(choice.tried) == 3
+    assert choice.best in choice.candidates[:3]
+    assert len(choice.candidates) == 45  # 60 but for 256 rows a step, which are not half of these
+    assert [made for made, _, _ in choice.tried] == list(choice.candidates[:3])
+    assert min(choice.tried, key=lambda tried: tried[1:])[0] is choice.best
     visits = [made.visits for made in choice.candidates]
     assert visits == sorted(visits)
     assert visits[-1] > 10 * visits[0]  # a choice matters here

@@ -1,5 +1,6 @@
 """`fallline forecast`: what a descent will do, before it does."""
 
+import json
 import shlex
 import sys
 from typing import Any
@@ -31,7 +32,8 @@ WALKING = [
 @click.option(
     "--report", type=click.Path(), help="File to draw it in, with a map of rates and batch sizes, such as f.html."
 )
-def forecast(data: str, report: str | None, **settings: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON, without the plans.")
+def forecast(data: str, report: str | None, as_json: bool, **settings: Any) -> None:
     """Say what gradient descent on DATA will do, before it runs.
 
     The expected loss against updates with a band that holds 80 % of runs, the largest rates, what makes the problem slow, how
@@ -46,6 +48,7 @@ def forecast(data: str, report: str | None, **settings: Any) -> None:
       fallline forecast houses.csv --target price --variant batch --step nesterov --epochs 500
       fallline forecast houses.csv --target price --batch-size 64 --rate 0.05 --schedule cosine
     """
+    from fallline.fitting.log import plain
     from fallline.forecast.ahead import forecast_of
     from fallline.forecast.choice import choose
     from fallline.forecast.grid import map_of
@@ -54,7 +57,9 @@ def forecast(data: str, report: str | None, **settings: Any) -> None:
     from fallline.problem import Charges, problem_of
     from fallline.report import write_report
 
-    progress = Progress(None, quiet=False)
+    if as_json and report is not None:
+        raise InputError("--json prints numbers and --report draws them: call fallline forecast once for each.")
+    progress = Progress(None, quiet=as_json)
     budget, amount = budget_of(settings)
     given = {name: value for name, value in settings.items() if value not in (None, ())}
     charges = Charges(**{name: given.pop(name) for name in Charges._fields if name in given})
@@ -71,8 +76,13 @@ def forecast(data: str, report: str | None, **settings: Any) -> None:
         progress.say("finding the optimum and forecasting ...")
         ground = ground_of(problem.objective)
         found = forecast_of(problem.objective, ground=ground, timed=True, names=table.columns, **plan)
+        numbers = found.as_dict() if as_json else {}
+        by_batch = [] if as_json else found.updates_by_batch().sentences()
     finally:
         progress.end()
+    if as_json:
+        click.echo(json.dumps(plain(numbers), indent=1, ensure_ascii=False))
+        return
     click.echo(f"{table.source}: {problem.objective.n:,} rows, {len(table.columns):,} columns; {problem.text}\n")
     click.echo(f"{'updates':>12s}{'passes':>10s}{'loss':>12s}{'80 % of runs between':>26s}{'excess left':>14s}")
     low, high = found.band
@@ -84,6 +94,8 @@ def forecast(data: str, report: str | None, **settings: Any) -> None:
     click.echo()
     for sentence in found.sentences():
         click.echo(sentence)
+    click.echo("\nTo 1 % of the excess, by rows a step, each at its best constant rate:")
+    click.echo("\n".join(by_batch) + "\n")
     progress.say("forecasting other plans and trying the best three ...")
     try:
         chosen = choose(problem.objective, ground).sentence()

@@ -62,7 +62,7 @@ def forecast_of(
         plan=plan, n=n, per_pass=rows.steps, t=path.t, excess=path.excess, swell=path.swell, deviation=deviation,
         optimum=ground.value, bound=ground.bound, lost=path.lost, rates=rates, conditioning=conditioning_of(ground),
         noise=noise_scale(path), slight_floor=slight, floor=floor, rows=ground.rows, seconds=time.perf_counter() - began,
-        names=tuple(names), seconds_per_update=pace_of(objective, plan) if timed else float("nan"),
+        names=tuple(names), ground=ground, start=origin, seconds_per_update=pace_of(objective, plan) if timed else float("nan"),
     )  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 """A forecast: what will happen, as numbers and in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fallline.forecast.limits import Conditioning, Rates
-from fallline.forecast.noise import NoiseScale
+from fallline.forecast.noise import ByBatch, NoiseScale, by_batch
+from fallline.forecast.tangent import arrival, rule_of
 from fallline.plan import Plan
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +45,8 @@ class Forecast:
     seconds_per_update: float = float("nan")  # NaN: not timed
     names: tuple[str, ...] = ()  # of the columns
     bound: float = float("nan")  # the lowest loss is proven to be no further below `optimum`; NaN: it is exact
+    ground: Any = field(default=None, repr=False, compare=False)  # what it was made from
+    start: Any = field(default=None, repr=False, compare=False)  # (size,)
 
     @property
     def loss(self) -> Array:
@@ -74,6 +77,28 @@ class Forecast:
     def updates_to(self, share: float = LEVEL) -> float:
         """Updates until the mean excess is at most `share` of that at the start; infinite where the plan ends before."""
         return arrival(self.t, self.excess, share * float(self.excess[0]))
+
+    def updates_by_batch(self, share: float = LEVEL) -> ByBatch:
+        """Updates and row visits to `share` of the excess at the start for batches of 1, 4, 16 … rows and of all.
+
+        Each at the best constant rate found, by the plan's step rule; and the critical batch that they show.
+        """
+        return by_batch(self.ground, rule_of(self.plan.stepper(self.ground.objective)[0]), self.start, share)
+
+    def as_dict(self, share: float = LEVEL) -> dict[str, Any]:
+        """All of it as plain numbers, the updates by batch included."""
+        low, high = self.band
+        curve = {"updates": self.t, "loss": self.loss, "low": low, "high": high, "excess": self.excess}
+        return {
+            "plan": self.plan.as_dict(), "rows": self.n, "updates a pass": self.per_pass, "optimum": self.optimum,
+            "optimum is at most lower by": self.bound, "curve": {name: values.tolist() for name, values in curve.items()},
+            "runs away": self.lost, "updates to": {"share": share, "updates": self.updates_to(share)},
+            "largest rates": self.rates._asdict(), "condition": self.conditioning._asdict(),
+            "critical batch": self.noise.critical, "floor": self.floor, "floor of small rates": self.slight_floor,
+            "seconds": self.seconds,
+            "seconds an update": self.seconds_per_update, "by batch": self.updates_by_batch(share).as_dict(),
+            "says": self.sentences(),
+        }  # fmt: skip
 
     def telling(self, lines: int = 10) -> Array:
         """Which points to print: the start, the end, and evenly between them in the logarithm of time."""
@@ -169,17 +194,3 @@ class Forecast:
         seconds = self.seconds
         read = "all rows" if self.rows >= self.n else f"{self.rows:,} of {self.n:,} rows, the longest among them"
         return f"Forecast from {read} in {seconds:.2g} s."
-
-
-def arrival(t: Array, excess: Array, level: float) -> float:
-    """When an excess is first at most `level`, between points by a straight line in the logarithms; infinite where it is not."""
-    below = np.flatnonzero(excess <= level)
-    if not len(below):
-        return float("inf")
-    k = int(below[0])
-    if k == 0:
-        return 0.0
-    high, low = np.log(excess[k - 1]), np.log(max(excess[k], TINY))
-    done = (high - np.log(level)) / (high - low)
-    first, last = np.log1p(t[k - 1]), np.log1p(t[k])
-    return float(np.expm1(first + done * (last - first)))

@@ -150,6 +150,20 @@ def tangent(ground: Ground, walk: Walk, start: Array, until: float = 0.0) -> Pat
     return Path(t, excess, swell, variance, pull, shake, size, around, lost)
 
 
+def arrival(t: Array, excess: Array, level: float) -> float:
+    """When an excess is first at most `level`, between points by a straight line in the logarithms; infinite where it is not."""
+    below = np.flatnonzero(excess <= level)
+    if not len(below):
+        return float("inf")
+    k = int(below[0])
+    if k == 0:
+        return 0.0
+    high, low = np.log(excess[k - 1]), np.log(max(excess[k], 1e-300))
+    done = (high - np.log(level)) / (high - low)
+    first, last = np.log1p(t[k - 1]), np.log1p(t[k])
+    return float(np.expm1(first + done * (last - first)))
+
+
 def _phase(
     ground: Ground, rule: Rule, rows: Rows, here: Look, u: Array, mean: Array, moment: Array, paces: Any, later: bool
 ) -> tuple[Look, Array, Array, Array]:
