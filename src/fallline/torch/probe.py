@@ -1,0 +1,164 @@
+"""Fixed rows on which a network is looked at, at any of its points: without dropout, batch norm by the rows' own statistics.
+
+What a module keeps running is not known at the points of a trace, and statistics of some hundred rows stand for it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from fallline.torch.hessian import product_of
+from fallline.torch.watching import Seen, Watching
+
+Array = np.ndarray[Any, Any]
+ROWS = 512  # a loss and a noise scale are told from; 256 give the curvature of 1,024 within 2 %
+FEW = 128  # activations are told from
+PARTS = 16  # in which the noise of gradients is told
+SURE = 1.645  # deviations on each side: nine in ten
+
+
+class Noise(NamedTuple):
+    """The noise scale tr C/‖g‖² in rows (McCandlish et al. 2018), and an interval that holds it nine times in ten."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class Probe:
+    """Up to `rows` rows of a network's data, the same whenever they are asked for."""
+
+    def __init__(self, net: Any, rows: int = ROWS) -> None:
+        self.net, data = net, net.data
+        self.noted: tuple[bytes, Noise] | None = None  # the last noise scale, of which three gauges tell
+        if hasattr(data, "inputs"):
+            self.rows = np.sort(np.random.default_rng(0).permutation(data.n)[:rows])
+            picked = torch.from_numpy(self.rows).to(data.inputs.device)
+            self.inputs, self.targets = data.inputs[picked], data.targets[picked]
+            self.weights = None if data.weights is None else data.weights[picked]
+        else:
+            self.rows, self.weights = np.zeros(0, int), None
+            parts: list[Any] = []
+            for inputs, targets, _ in data.blocks(rows):
+                parts.append((inputs, targets))
+                if not isinstance(inputs, torch.Tensor) or sum(len(t) for _, t in parts) >= rows:
+                    break
+            plain = isinstance(parts[0][0], torch.Tensor)
+            self.inputs = torch.cat([one for one, _ in parts])[:rows] if plain else parts[0][0]
+            self.targets = torch.cat([one for _, one in parts])[:rows] if plain else parts[0][1]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def loss(self, w: Array, rows: slice = slice(None)) -> float:
+        """The mean loss at w."""
+        with torch.inference_mode():
+            return float(self._loss(self.net._tensors(w), rows))
+
+    def outputs(self, w: Array, rows: slice = slice(None)) -> Any:
+        """What the module gives."""
+        with torch.inference_mode():
+            return self._outputs(self.net._tensors(w), rows)
+
+    def gradient(self, w: Array, rows: slice = slice(None)) -> torch.Tensor:
+        """The gradient of the mean loss of those rows, (size,)."""
+        tensors = self._leaves(w)
+        slopes = torch.autograd.grad(self._loss(tensors, rows), tensors, allow_unused=True)
+        return torch.cat([
+            (torch.zeros_like(w) if g is None else g).reshape(-1) for g, w in zip(slopes, tensors, strict=True)
+        ])  # fmt: skip
+
+    def product(self, w: Array, rows: slice = slice(None)) -> Callable[[torch.Tensor], torch.Tensor]:
+        """v → Hv, H the Hessian at w."""
+        tensors = self._leaves(w)
+        return product_of(self._loss(tensors, rows), tensors)
+
+    def gradients(self, w: Array, parts: int = PARTS) -> torch.Tensor:
+        """(parts, size) gradients of equal parts of the rows."""
+        count = len(self) // parts
+        return torch.stack([self.gradient(w, slice(k * count, (k + 1) * count)) for k in range(parts)])
+
+    def noise(self, w: Array, parts: int = PARTS) -> Noise:
+        """The noise scale at w, from gradients of parts of b rows: tr C = b·their variance, ‖g‖² = ‖mean‖² − tr C/(parts·b).
+
+        Both without bias; the interval by leaving each part out in turn (jackknife), its upper end infinite where ‖g‖² may be
+        zero.
+        """
+        G = self.gradients(w, parts).double()
+        count, products = len(self) // parts, (G @ G.T).cpu().numpy()
+        spread, square = _both(products, count)
+        kept = [np.delete(np.delete(products, k, 0), k, 1) for k in range(parts)]
+        without = np.array([_both(some, count) for some in kept])
+        error = np.sqrt((parts - 1) * without.var(axis=0))
+        (low, high), (short, long) = (
+            (v - SURE * e, v + SURE * e) for v, e in zip((spread, square), error, strict=True)
+        )
+        return Noise(
+            max(low, 0.0) / max(long, 1e-30), spread / square if square > 0 else np.inf,
+            high / short if short > 0 else np.inf,
+        )  # fmt: skip
+
+    def noise_at(self, w: Array) -> Noise:
+        """The same, worked out once where it is asked for three times in a row."""
+        key = w.tobytes()
+        if self.noted is None or self.noted[0] != key:
+            self.noted = (key, self.noise(w))
+        return self.noted[1]
+
+    def seen(self, w: Array) -> list[Seen]:
+        """What every operation gave on those rows, in their order (see watching.py)."""
+        tensors = self.net._tensors(w)
+        with torch.inference_mode(), Watching(self.net.module) as watching:
+            self._outputs(tensors, slice(0, FEW))
+        return watching.seen
+
+    def _leaves(self, w: Array) -> list[torch.Tensor]:
+        return [tensor.requires_grad_() for tensor in self.net._tensors(w)]
+
+    def _outputs(self, tensors: list[torch.Tensor], rows: slice) -> Any:
+        net = self.net
+        buffers = {name: held.clone() for name, held in net.buffers().items()}
+        named = {**dict(zip(net.layers, tensors, strict=True)), **buffers}
+        inputs = self.inputs[rows] if isinstance(self.inputs, torch.Tensor) else self.inputs
+        with looking(net.module):
+            return functional_call(net.module, named, (inputs,))
+
+    def _loss(self, tensors: list[torch.Tensor], rows: slice) -> torch.Tensor:
+        weights = None if self.weights is None else self.weights[rows]
+        targets = self.targets[rows] if isinstance(self.inputs, torch.Tensor) else self.targets
+        loss: torch.Tensor = self.net.criterion(self._outputs(tensors, rows), targets, weights)
+        return loss
+
+
+@lru_cache(maxsize=8)
+def probe_of(net: Any, rows: int = ROWS) -> Probe:
+    """The probe of a network, made once."""
+    return Probe(net, rows)
+
+
+@contextmanager
+def looking(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode, but for batch norm that keeps statistics; and then as it was."""
+    before = [(part, part.training) for part in module.modules()]
+    module.eval()
+    for part, _ in before:
+        part.training = part.training or isinstance(part, nn.modules.batchnorm._BatchNorm)
+    try:
+        yield
+    finally:
+        for part, was in before:
+            part.training = was
+
+
+def _both(products: Array, count: int) -> tuple[float, float]:
+    """(tr C, ‖g‖²) from the products of the parts' gradients with each other, parts of `count` rows."""
+    parts = len(products)
+    mean = products.sum() / parts**2
+    spread = count * (np.trace(products) - parts * mean) / (parts - 1)
+    return spread, mean - spread / (parts * count)
