@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fallline.averages import AVERAGES
 from fallline.explain.concepts import CONCEPTS
+from fallline.explain.network_symptoms import SYMPTOMS as NETWORK_SYMPTOMS
 from fallline.explain.symptoms import SYMPTOMS
 from fallline.files import write_whole
 from fallline.gauges import GAUGES
@@ -21,6 +22,7 @@ from fallline.samplers import SAMPLERS
 from fallline.schedules import SCHEDULES, Warmup
 from fallline.steps import STEPS, ClipNorm, ClipValue
 from fallline.stops import STOPS, AllOf, AnyOf
+from fallline.torch.gauges import NETWORK_GAUGES
 
 DOCS = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- table: (?P<name>[\w ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -103,6 +105,8 @@ TABLES = {
     "stops that hold stops": Table(by_class(AnyOf, AllOf), holder_row),
     "gauges": Table(GAUGES, part_row),
     "symptoms": Table(SYMPTOMS, symptom_row),
+    "network gauges": Table(NETWORK_GAUGES, part_row),
+    "network symptoms": Table(NETWORK_SYMPTOMS, symptom_row),
 }
 
 

@@ -187,7 +187,7 @@ class Plan:
         if self.variant != "batch":
             if objective.disk is not None:
                 advance = in_windows(advance, str(self.step))
-            sampler = self._order(objective, size)
+            sampler = self.order(objective, size)
         schedule = self.pace(objective, rate)
         average: Any = part(AVERAGES, self.average, "average", steps=updates)
         stop = AnyOf((Diverged(), *limits))
@@ -199,7 +199,7 @@ class Plan:
         )  # fmt: skip
         return run._replace(plan=self)
 
-    def _order(self, objective: Any, size: int) -> Any:
+    def order(self, objective: Any, size: int) -> Any:
         """The order of the rows: in windows where they are more than memory holds, and the data's own where they bring one."""
         if hasattr(objective, "sampler") and (own := objective.sampler(size, self.seed)) is not None:
             return own

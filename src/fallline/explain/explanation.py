@@ -11,7 +11,7 @@ from fallline.errors import InputError
 from fallline.explain.case import DONE, Case
 from fallline.explain.finding import Change, Finding
 from fallline.explain.probe import probe
-from fallline.explain.symptoms import SLOW, SYMPTOMS, finding_of, signs
+from fallline.explain.symptoms import SLOW, SYMPTOMS, Symptom, finding_of, signs
 from fallline.explain.trajectory import Trajectory, trajectory_of
 from fallline.objectives.linear import RowObjective
 from fallline.plan import Plan
@@ -37,7 +37,7 @@ class Explanation:
     excess: float  # above the optimum
     loss: float  # at the end
     seconds: float
-    case: Case = field(repr=False, compare=False)
+    case: Any = field(repr=False, compare=False)  # the Case, or a network's NetCase
     trials: bool = False  # whether short trials stand for forecasts, as this plan on this objective is not forecast
 
     def __iter__(self) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ class Explanation:
         if self.findings:
             more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
             return f"{self.findings[0].title}{more}"
-        if np.isfinite(self.left) and self.left <= DONE:
+        if self.left <= DONE or np.isnan(self.left):  # of a network nobody knows the optimum
             return HEALTHY
         return (
             f"no cause found, and {percent(self.left)} of the excess at the start is left"
@@ -64,12 +64,22 @@ class Explanation:
         """The run's excess as a Plotly figure, each finding shaded at the updates that show it. theme: "light" or "dark"."""
         from fallline.figures.findings import draw_found, found_of
 
+        self._refuse_network()
+
         return draw_found(found_of(self), theme)
+
+    def _refuse_network(self) -> None:
+        """Raise InputError where the optimum is unknown, above which pictures draw."""
+        if not isinstance(self.case, Case):
+            raise InputError(
+                "A network's optimum is not known, above which a picture would draw it: use run.trace.plot()."
+            )
 
     def trajectory(self) -> Trajectory:
         """What the walk met: excess by direction, noise and signal, rate and limits. Raises InputError where no point is kept
         and the walk cannot be made again.
         """
+        self._refuse_network()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return trajectory_of(self.case)
 
@@ -135,6 +145,10 @@ def explain_run(run: Any, plan: Plan | None = None, names: Any = ()) -> Explanat
         raise InputError(
             "The run was put together from parts, and no plan says how: name it, run.explain(plan=Plan(...))."
         )
+    if hasattr(run.objective, "probing"):
+        from fallline.explain.networks import explain_network
+
+        return explain_network(run, plan)
     return explain(run.objective, plan, run.trace, run.w, diverged=run.diverged, names=names)
 
 
@@ -161,7 +175,7 @@ def explain(
     cut = walked is not plan and plan.budget != "seconds"
     case = Case(objective, walked, trace, np.asarray(w, float), diverged, tuple(map(str, names)), units, cut)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        findings, refuted = _borne_out(case)
+        findings, refuted = borne_out(case)
         left, excess = case.left, float(case.excess[-1])
         trials = case.walks and not case.prospect.forecasts(plan)
     loss = float(trace.last("loss"))
@@ -193,7 +207,7 @@ def _walked(plan: Plan, trace: Trace) -> Plan:
     return replace(plan, budget="epochs", amount=max(float(f"{trace['epochs'][-1]:.4g}"), 1.0 / trace.n))
 
 
-def _borne_out(case: Case) -> tuple[list[Finding], list[Finding]]:
+def borne_out(case: Any, table: Mapping[str, Symptom] = SYMPTOMS) -> tuple[list[Finding], list[Finding]]:
     """Findings that trying bears out, or that only the user can decide; and the others, which silence nothing: the rest
     are looked at again without them.
     """
@@ -203,17 +217,17 @@ def _borne_out(case: Case) -> tuple[list[Finding], list[Finding]]:
         findings: list[Finding] = []
         refuted = list(mistaken.values())
         told: dict[str, int] = {}  # tries of a kind; TRIED once one has spoken
-        for name, sign in signs(case, mistaken).items():
-            kind = SYMPTOMS[name].kind
+        for name, sign in signs(case, mistaken, table).items():
+            kind = table[name].kind
             if kind in SLOW and told.get(kind, 0) >= TRIED:
                 continue
             if name not in known:
-                known[name] = replace(finding_of(name, sign, case), tried=probe(case, sign))
+                known[name] = replace(finding_of(name, sign, case, table), tried=probe(case, sign))
             tried = known[name].tried
             fine = tried is None or tried.helped
             (findings if fine else refuted).append(known[name])
             told[kind] = TRIED if fine else told.get(kind, 0) + 1
-        silencing = {one.symptom: one for one in refuted if SYMPTOMS[one.symptom].quiets}
+        silencing = {one.symptom: one for one in refuted if table[one.symptom].quiets}
         if silencing.keys() == mistaken.keys():
             return findings, refuted
         mistaken = silencing

@@ -48,12 +48,13 @@ class Change(NamedTuple):
     remake: Callable[[Any], Any] | None = None  # from the run's objective to the changed one
     at_zero: bool = False  # whether it begins at zero instead of where the run began
     weighs: bool = False  # whether it weighs the rows, which no recipe says
+    builds: bool = False  # whether it changes a network's module, which no recipe says
     asks: bool = False  # whether it changes what is asked, so that only the user can decide
 
     @property
     def ready(self) -> bool:
         """Whether a recipe can say it."""
-        return not (self.at_zero or self.weighs or self.asks)
+        return not (self.at_zero or self.weighs or self.builds or self.asks)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values: the changed plan whole, and what of the charges and of the reading changes with it."""
@@ -87,12 +88,13 @@ class Sign(NamedTuple):
     columns: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
     updates: tuple[int, int] | None = None
+    tensors: tuple[str, ...] = ()  # of a network, or the modules that it is in
     proof: Callable[[], Tried] | None = None  # how to try it, where that is not to walk both ways
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One symptom. `where` is in columns (names), rows (numbers) and updates (first, last), as far as it is anywhere."""
+    """One symptom. Where it is, as far as it is anywhere: columns and tensors (names), rows (numbers), updates (first, last)."""
 
     symptom: str
     title: str
@@ -105,6 +107,7 @@ class Finding:
     columns: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     updates: tuple[int, int] | None = None
+    tensors: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What it says, a line a part."""
@@ -126,6 +129,7 @@ class Finding:
             "symptom": self.symptom, "title": self.title, "seen": self.seen, "why": self.why, "concept": self.concept,
             "gist": CONCEPTS[self.concept].gist,
             "columns": list(self.columns), "rows": list(self.rows), "updates": self.updates and list(self.updates),
+            "tensors": list(self.tensors),
             "change": self.change and self.change.as_dict(),
             **{name: effect and effect._asdict() for name, effect in effects.items()},
         }  # fmt: skip

@@ -5,11 +5,10 @@ the rate is off. And of the causes of slow walks only the one with the largest g
 most of them.
 """
 
-from collections.abc import Callable, Container
-from typing import NamedTuple
+from collections.abc import Callable, Container, Mapping
+from typing import Any, NamedTuple
 
 from fallline.explain import columns, fitted, leakage, pace, stability, targets
-from fallline.explain.case import Case
 from fallline.explain.finding import Finding, Sign
 
 CAUSE, SCALE, PACE, LAST = "cause", "scale", "pace", "last"
@@ -21,7 +20,7 @@ class Symptom(NamedTuple):
     exactly. quiets: what it explains.
     """
 
-    detect: Callable[[Case], Sign | None]
+    detect: Callable[[Any], Sign | None]
     title: str
     why: str
     concept: str
@@ -185,29 +184,29 @@ SYMPTOMS = {
 """In the order in which causes speak."""
 
 
-def signs(case: Case, mistaken: Container[str] = ()) -> dict[str, Sign]:
+def signs(case: Any, mistaken: Container[str] = (), table: Mapping[str, Symptom] = SYMPTOMS) -> dict[str, Sign]:
     """What every symptom's function sees, but those of `mistaken` and those that others explain, most important first."""
     spoken: dict[str, Sign] = {}
     quiet: set[str] = set()
-    for name, symptom in SYMPTOMS.items():
+    for name, symptom in table.items():
         if name in mistaken:
             continue
         if not {name, symptom.kind} & quiet and (sign := symptom.detect(case)) is not None:
             spoken[name] = sign
             quiet |= symptom.quiets
-    causes = {name: sign for name, sign in spoken.items() if SYMPTOMS[name].kind == CAUSE}
+    causes = {name: sign for name, sign in spoken.items() if table[name].kind == CAUSE}
     paces = sorted(
-        ((name, sign) for name, sign in spoken.items() if SYMPTOMS[name].kind in SLOW),
-        key=lambda pair: -(pair[1].score + SYMPTOMS[pair[0]].bonus),
+        ((name, sign) for name, sign in spoken.items() if table[name].kind in SLOW),
+        key=lambda pair: -(pair[1].score + table[pair[0]].bonus),
     )
-    last = {name: sign for name, sign in spoken.items() if SYMPTOMS[name].kind == LAST}
+    last = {name: sign for name, sign in spoken.items() if table[name].kind == LAST}
     return {**causes, **dict(paces), **last}
 
 
-def finding_of(name: str, sign: Sign, case: Case) -> Finding:
+def finding_of(name: str, sign: Sign, case: Any, table: Mapping[str, Symptom] = SYMPTOMS) -> Finding:
     """A sign in words, not tried yet."""
-    symptom = SYMPTOMS[name]
+    symptom = table[name]
     return Finding(
         name, symptom.title, sign.seen, symptom.why, symptom.concept, sign.change, sign.expected, None,
-        tuple(case.name(j).strip('"') for j in sign.columns), sign.rows, sign.updates,
+        tuple(case.name(j).strip('"') for j in sign.columns), sign.rows, sign.updates, sign.tensors,
     )  # fmt: skip

@@ -16,6 +16,19 @@ Array = np.ndarray[Any, Any]
 BATCH, EPS = 32, 1e-8
 
 
+class ProbeLoss(NamedTuple):
+    """The mean loss on 512 fixed rows, without dropout: smoother than that of batches."""
+
+    def name(self) -> str:
+        return "probe_loss"
+
+    def price(self, n: int) -> float:
+        return min(ROWS / n, 1.0) / 3.0
+
+    def read(self, net: Any, w: Array) -> float:
+        return probe_of(net).loss(w)
+
+
 class DeadUnits(NamedTuple):
     """The share of a rectifier's units that are zero on all of 128 rows, of the layer where it is largest."""
 
@@ -122,6 +135,7 @@ def curvature(net: Any, w: Array, by: torch.Tensor | None = None, rows: int = 25
 
 
 NETWORK_GAUGES = {
+    "probe_loss": ProbeLoss,
     "dead_units": DeadUnits,
     "saturation": Saturation,
     "activation_scale": ActivationScale,

@@ -172,6 +172,31 @@ class Net:
         """The order of its rows where the data bring one; None where fallline draws it."""
         return self.data.sampler(batch, seed)
 
+    def with_module(self, module: nn.Module) -> "Net":
+        """The same with another module of the same inputs and outputs."""
+        other = copy(self)
+        other.module, _ = placed(module, self.device)
+        other.flat = flat_of(other.module)
+        other._start = other.flat.read().numpy().copy()
+        other._buffers = {name: held.clone() for name, held in other.module.named_buffers()}
+        return other
+
+    def held_out(self, rows: int) -> Any:
+        """The probe of up to so many rows that no step sees (see probe.py); None where the network has none."""
+        from fallline.torch.probe import Probe
+
+        if self.validation is None or not hasattr(self.validation, "inputs"):
+            return None
+        other = copy(self)
+        other.data = self.validation
+        return Probe(other, rows)
+
+    def probing(self, run: Any) -> Any:
+        """What a run of it can be asked when it is explained (see probing.py)."""
+        from fallline.torch.probing import Probing
+
+        return Probing(self, run)
+
     def buffers(self) -> dict[str, torch.Tensor]:
         """What the module holds beside parameters (running statistics), as it was given."""
         return self._buffers

@@ -3,17 +3,16 @@
 What a module keeps running is not known at the points of a trace, and statistics of some hundred rows stand for it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 from torch.func import functional_call
 
 from fallline.torch.hessian import product_of
+from fallline.torch.modes import mode
 from fallline.torch.watching import Seen, Watching
 
 Array = np.ndarray[Any, Any]
@@ -59,12 +58,12 @@ class Probe:
     def loss(self, w: Array, rows: slice = slice(None)) -> float:
         """The mean loss at w."""
         with torch.inference_mode():
-            return float(self._loss(self.net._tensors(w), rows))
+            return float(self._loss(list(self.net.named(w).values()), rows))
 
     def outputs(self, w: Array, rows: slice = slice(None)) -> Any:
         """What the module gives."""
         with torch.inference_mode():
-            return self._outputs(self.net._tensors(w), rows)
+            return self._outputs(list(self.net.named(w).values()), rows)
 
     def gradient(self, w: Array, rows: slice = slice(None)) -> torch.Tensor:
         """The gradient of the mean loss of those rows, (size,)."""
@@ -113,20 +112,20 @@ class Probe:
 
     def seen(self, w: Array) -> list[Seen]:
         """What every operation gave on those rows, in their order (see watching.py)."""
-        tensors = self.net._tensors(w)
+        tensors = list(self.net.named(w).values())
         with torch.inference_mode(), Watching(self.net.module) as watching:
             self._outputs(tensors, slice(0, FEW))
         return watching.seen
 
     def _leaves(self, w: Array) -> list[torch.Tensor]:
-        return [tensor.requires_grad_() for tensor in self.net._tensors(w)]
+        return [tensor.requires_grad_() for tensor in list(self.net.named(w).values())]
 
     def _outputs(self, tensors: list[torch.Tensor], rows: slice) -> Any:
         net = self.net
         buffers = {name: held.clone() for name, held in net.buffers().items()}
         named = {**dict(zip(net.layers, tensors, strict=True)), **buffers}
         inputs = self.inputs[rows] if isinstance(self.inputs, torch.Tensor) else self.inputs
-        with looking(net.module):
+        with mode(net.module, training=False, norms=True):
             return functional_call(net.module, named, (inputs,))
 
     def _loss(self, tensors: list[torch.Tensor], rows: slice) -> torch.Tensor:
@@ -140,20 +139,6 @@ class Probe:
 def probe_of(net: Any, rows: int = ROWS) -> Probe:
     """The probe of a network, made once."""
     return Probe(net, rows)
-
-
-@contextmanager
-def looking(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, but for batch norm that keeps statistics; and then as it was."""
-    before = [(part, part.training) for part in module.modules()]
-    module.eval()
-    for part, _ in before:
-        part.training = part.training or isinstance(part, nn.modules.batchnorm._BatchNorm)
-    try:
-        yield
-    finally:
-        for part, was in before:
-            part.training = was
 
 
 def _both(products: Array, count: int) -> tuple[float, float]:

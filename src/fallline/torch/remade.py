@@ -1,0 +1,70 @@
+"""A network with one thing changed, as advice has it: drawn anew, calmed, rectified, without a second softmax, thawed."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from fallline.torch.criterion import CLASSED, Criterion
+from fallline.torch.modes import seeded
+
+
+def initialised(probing: Any, module: nn.Module) -> Any:
+    """Weights drawn at √(2/fan_in), of the last layer at √(1/fan_in), of recurrent layers orthogonal; biases 0."""
+    layers = [p for p in module.modules() if isinstance(p, nn.Linear | nn.modules.conv._ConvNd | nn.RNNBase)]
+    with torch.no_grad(), seeded(0, probing.net.device):
+        for part in layers:
+            for name, tensor in part.named_parameters(recurse=False):
+                if tensor.ndim < 2:
+                    tensor.zero_()
+                elif "weight_hh" in name:
+                    for block in torch.split(tensor, tensor.shape[1]):
+                        nn.init.orthogonal_(block)
+                else:
+                    gain = 1.0 if part is layers[-1] or isinstance(part, nn.RNNBase) else 2.0
+                    tensor.normal_(0.0, math.sqrt(gain / tensor[0].numel()))
+    return probing.with_module(module)
+
+
+def calmed(probing: Any, module: nn.Module) -> Any:
+    """The last layer made smaller, so that the loss begins where outputs that know nothing have it."""
+    last = [part for part in module.modules() if any(p.ndim > 1 for p in part.parameters(recurse=False))][-1]
+    with torch.no_grad():
+        for tensor in last.parameters(recurse=False):
+            tensor.mul_(min(1.0, probing.unknowing / max(probing.loss(probing.net.start()), 1e-12)))
+    return probing.with_module(module)
+
+
+def rectified(probing: Any, module: nn.Module) -> Any:
+    """Tanh and sigmoid modules replaced by ReLU, and all drawn anew."""
+    for part in list(module.modules()):
+        for name, inside in list(part.named_children()):
+            if isinstance(inside, nn.Tanh | nn.Sigmoid):
+                setattr(part, name, nn.ReLU())
+    return initialised(probing, module)
+
+
+def logged(probing: Any, module: nn.Module) -> Any:
+    """The negative log-likelihood of the probabilities that the module gives, instead of a second softmax."""
+
+    def loss(outputs: torch.Tensor, targets: torch.Tensor, **more: Any) -> torch.Tensor:
+        shares = outputs if probing.gives_shares else outputs.softmax(1)
+        return nn.functional.nll_loss(shares.clamp_min(1e-12).log(), targets, **more)
+
+    return probing.with_module(module, Criterion(CLASSED[1], loss))
+
+
+def thawed(probing: Any, module: nn.Module) -> Any:
+    """All parameters that there are walk."""
+    return probing.with_module(module.requires_grad_(True))
+
+
+REMADE = {
+    "initialised": initialised,
+    "calmed": calmed,
+    "rectified": rectified,
+    "logged": logged,
+    "thawed": thawed,
+}
+"""By name; each takes the probing (see probing.py) and a copy of the module."""

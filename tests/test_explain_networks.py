@@ -1,0 +1,222 @@
+"""Findings on networks: every symptom has a tiny run that shows it and a near miss that does not; advice is tried."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from fallline import Net, Plan
+from fallline.explain.concepts import CONCEPTS
+from fallline.explain.explanation import HEALTHY
+from fallline.explain.network_symptoms import SYMPTOMS
+from fallline.explain.networks import NetCase
+
+ROWS, WIDE, CLASSES = 320, 6, 3
+CHANCE = torch.Generator().manual_seed(5)
+X = torch.randn(ROWS + 160, WIDE, generator=CHANCE)
+Y = (X[:, :3] + 0.3 * torch.randn(ROWS + 160, 3, generator=CHANCE)).argmax(1)
+USUAL = {"step": "adam", "rate": 5e-3, "batch_size": 16, "amount": 4.0}
+
+
+def layers():
+    return [nn.Linear(WIDE, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, CLASSES)]
+
+
+def case(change=None, parts=None, x=X, y=Y, rows=ROWS, **settings):
+    """A run of a small network with something changed."""
+    torch.manual_seed(0)
+    module = nn.Sequential(*(parts or layers()))
+    if change is not None:
+        with torch.no_grad():
+            change(module)
+    net = Net(module, (x[:rows], y[:rows]), validation=(x[ROWS:], y[ROWS:]))
+    plan = Plan(**{**USUAL, **settings})
+    return NetCase(plan.run(net), plan)
+
+
+def scaled(times, which=slice(None)):
+    def change(module):
+        for tensor in [tensor for tensor in module.parameters() if tensor.ndim > 1][which]:
+            tensor.mul_(times)
+
+    return change
+
+
+def deep(depth):
+    between = [part for _ in range(depth) for part in (nn.Sigmoid(), nn.Linear(16, 16))]
+    return [nn.Linear(WIDE, 16), *between, nn.Linear(16, CLASSES)]
+
+
+def silenced(share):
+    def change(module):
+        module[0].bias[: int(16 * share)] = -50.0
+
+    return change
+
+
+class Asleep(nn.BatchNorm1d):
+    def train(self, mode=True):
+        return super().train(False)
+
+
+class Drops(nn.Module):
+    def __init__(self, heed):
+        super().__init__()
+        self.heed = heed
+
+    def forward(self, x):
+        return functional.dropout(x, 0.3, training=self.training if self.heed else True)
+
+
+class Root(nn.Module):
+    def __init__(self, shift):
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, x):
+        return (x.clamp_min(0.0) + self.shift).sqrt() if self.shift else torch.where(x > 0, x.sqrt(), 0.0 * x)
+
+
+class Small(nn.Module):
+    def forward(self, x):
+        return 0.05 * torch.tanh(x)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.RNN(1, 16, nonlinearity="relu", batch_first=True)
+
+    def forward(self, x):
+        return self.cell(x[:, :, None])[0][:, -1]
+
+
+def recurrent(times):
+    return {
+        "parts": [Recurrent(), nn.Linear(16, CLASSES)], "step": "plain", "rate": 0.03,
+        "change": lambda module: module[0].cell.weight_hh_l0.mul_(times),
+    }  # fmt: skip
+
+
+def outlying(times):
+    x = X.clone()
+    x[77] *= -times
+    return x
+
+
+def noisy(share):
+    chance = np.random.default_rng(0)
+    chosen = torch.from_numpy(np.flatnonzero(chance.random(len(Y)) < share))
+    y = Y.clone()
+    y[chosen] = torch.from_numpy(chance.integers(CLASSES, size=len(chosen)))
+    return y
+
+
+SHUFFLED = Y[torch.randperm(len(Y), generator=CHANCE)]
+BATCH = {"step": "momentum", "variant": "batch", "batch_size": None, "amount": 60.0}
+
+SICK = {
+    "net_softmax_twice": lambda: case(parts=[*layers(), nn.Softmax(1)], amount=1.0),
+    "net_mode": lambda: case(parts=[nn.Linear(WIDE, 16), Asleep(16), *layers()[1:]], amount=1.0),
+    "net_drops": lambda: case(parts=[*layers()[:-1], Drops(False), layers()[-1]], amount=1.0),
+    "net_frozen": lambda: case(lambda module: module[2].requires_grad_(False), amount=1.0),
+    "net_exploding": lambda: case(scaled(40.0), amount=1.0),
+    "net_bad_start": lambda: case(scaled(40.0, slice(-1, None)), amount=1.0),
+    "net_vanishing": lambda: case(parts=deep(6), amount=1.0),
+    "net_dead": lambda: case(silenced(0.7), amount=1.0),
+    "net_not_a_number": lambda: case(parts=[*layers()[:-2], Root(0.0), layers()[-1]], amount=1.0),
+    "net_clipping": lambda: case(x=outlying(100.0), **recurrent(3.0)),
+    "net_edge": lambda: case(**BATCH, warmup=60, rate=6.5),
+    "net_too_high": lambda: case(rate=0.5, amount=2.0),
+    "net_warm_up": lambda: case(rate=0.15, amount=12.0),
+    "net_too_low": lambda: case(rate=1e-5),
+    "net_one_batch": lambda: case(parts=[*layers(), Small()], amount=1.0),
+    "net_labels": lambda: case(y=SHUFFLED),
+    "net_overfitting": lambda: case(rows=80, y=noisy(0.5), amount=80.0),
+    "net_spike": lambda: case(x=outlying(300.0), amount=8.0),
+    "net_batch": lambda: case(batch_size=320, amount=8.0),
+}
+"""A run that shows each symptom."""
+
+WELL = {
+    "net_softmax_twice": lambda: case(parts=[*layers(), nn.LogSoftmax(1)], amount=1.0),
+    "net_mode": lambda: case(parts=[nn.Linear(WIDE, 16), nn.BatchNorm1d(16), *layers()[1:]], amount=1.0),
+    "net_drops": lambda: case(parts=[*layers()[:-1], Drops(True), layers()[-1]], amount=1.0),
+    "net_exploding": lambda: case(scaled(2.0), amount=1.0),
+    "net_bad_start": lambda: case(scaled(2.0, slice(-1, None)), amount=1.0),
+    "net_vanishing": lambda: case(parts=deep(1), amount=1.0),
+    "net_dead": lambda: case(silenced(0.25), amount=1.0),
+    "net_not_a_number": lambda: case(parts=[*layers()[:-2], Root(0.1), layers()[-1]], amount=1.0),
+    "net_clipping": lambda: case(**recurrent(1.0)),
+    "net_edge": lambda: case(**BATCH, rate=0.1),
+    "net_too_high": lambda: case(rate=0.01, amount=2.0),
+    "net_labels": lambda: case(y=noisy(0.5)),
+    "net_overfitting": lambda: case(amount=12.0),
+    "net_spike": lambda: case(x=outlying(2.0)),
+    "net_batch": lambda: case(batch_size=64),
+}
+"""A near miss, where a run that ails nothing is none."""
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_a_run_that_shows_a_symptom_is_seen_and_one_that_does_not_is_not(name):
+    with np.errstate(all="ignore"):
+        sick = SYMPTOMS[name].detect(SICK[name]())
+        assert sick is not None
+        assert sick.seen
+        assert sick.change is not None
+        assert SYMPTOMS[name].detect(WELL.get(name, case)()) is None
+
+
+def test_every_symptom_has_such_a_run_and_a_concept():
+    assert set(SYMPTOMS) == set(SICK)
+    assert {symptom.concept for symptom in SYMPTOMS.values()} <= set(CONCEPTS)
+    assert set().union(*(symptom.quiets for symptom in SYMPTOMS.values())) <= set(SYMPTOMS)
+
+
+def test_a_sound_run_is_healthy_and_looking_leaves_the_module_alone():
+    one = case()
+    before = {name: held.clone() for name, held in one.net.module.state_dict().items() if "num_batches" not in name}
+    chance = torch.get_rng_state()
+    assert one.run.explain().headline == HEALTHY
+    assert torch.equal(chance, torch.get_rng_state())
+    assert before.keys() == one.net.module.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["net_too_low", "net_bad_start", "net_vanishing", "net_too_high", "net_softmax_twice"])
+def test_the_cause_is_the_first_finding_and_its_change_was_tried(name):
+    found = SICK[name]().run.explain()
+    assert found.findings[0].symptom == name
+    assert found.findings[0].tried.helped
+    assert found.findings[0].title in str(found)
+
+
+def test_the_module_and_the_operation_that_gave_no_number_are_named():
+    sign = SYMPTOMS["net_not_a_number"].detect(SICK["net_not_a_number"]())
+    assert "sqrt in 3 (Root)" in sign.seen
+    assert sign.updates[0] in (1, 2)
+
+
+def test_the_rows_of_a_spike_are_named():
+    assert 77 in SYMPTOMS["net_spike"].detect(SICK["net_spike"]()).rows
+
+
+def test_layers_and_tensors_are_named():
+    assert "2.weight" in SYMPTOMS["net_frozen"].detect(SICK["net_frozen"]()).tensors
+    assert SYMPTOMS["net_vanishing"].detect(SICK["net_vanishing"]()).tensors[0] == "0.weight"
+    assert SYMPTOMS["net_dead"].detect(SICK["net_dead"]()).tensors == ("1 (ReLU)",)
+
+
+def test_layers_in_a_plain_list_are_missed():
+    class Lost(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inside = [nn.Linear(WIDE, WIDE)]
+            self.last = nn.Linear(WIDE, CLASSES)
+
+        def forward(self, x):
+            return self.last(self.inside[0](x))
+
+    sign = SYMPTOMS["net_frozen"].detect(case(parts=[Lost()], amount=1.0))
+    assert sign.tensors == ("0.inside",)
