@@ -43,6 +43,7 @@ PARTS = {
     "gauges": "What gauges cost",
     "networks": "Networks: the engine beside a plain loop",
     "networks_watch": "What watching a loop costs",
+    "examples_full": "Networks: the examples at full scale",
     "memory": "Memory",
     "streaming": "Larger than memory",
     "ordered": "Larger than memory, in order of time and class",

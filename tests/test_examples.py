@@ -20,6 +20,10 @@ PICTURES = {
     "surfaces": 9,
     "torch_loops": 0,
     "two_layers": 1,
+    "digits_cnn": 0,
+    "characters": 0,
+    "temperatures": 0,
+    "cart_pole": 0,
 }
 
 
@@ -205,3 +209,29 @@ def test_two_layers_by_hand_have_autograds_gradient_and_part_what_no_line_parts(
     assert known["apart"] < 1e-15 < known["slope"]
     assert known["right"] > 0.95  # a logistic regression tells 88 % right
     assert known["loss"][1] < 0.1 * known["loss"][0]
+
+
+def test_a_small_convolutional_network_reads_digits(facts):
+    known = facts("digits_cnn")
+    assert known["parameters"] < 20_000
+    assert min(known["right"]) > 0.93  # a straight line through the pixels reads 89 % of these 400
+
+
+def test_a_recurrent_network_spells_better_than_pairs_of_letters(facts):
+    known = facts("characters")
+    bits = known["counted"]
+    assert bits[2] > bits[3] > bits[4]  # the longer the memory, the fewer bits
+    assert known["bits"] < bits[2]
+
+
+def test_a_recurrent_network_forecasts_better_than_today_and_the_season_do(facts):
+    known = facts("temperatures")
+    assert known["GRU"] < 0.95 * min(known["as today"], known["as the season"])
+    assert known["GRU"] == pytest.approx(known["line"], rel=0.05)  # the made-up series is linear: nobody can do better
+
+
+def test_a_policy_learns_to_balance_and_its_baseline_removes_noise(facts):
+    known = facts("cart_pole")
+    assert max(known["episodes"]["baseline"]) <= 1600
+    assert all("mean return" in reason for reason in known["reason"]["baseline"])
+    assert max(known["noise"]) <= 0.7
