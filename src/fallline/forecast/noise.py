@@ -92,8 +92,8 @@ def by_batch(ground: Ground, rule: Rule, start: Array, share: float) -> ByBatch:
             nothing = np.full(len(sizes), np.inf)
             return ByBatch(np.array(sizes), nothing * np.nan, nothing, nothing, float("nan"))
         found.append((size, rate if np.isfinite(best[0]) else np.nan, best[0], best[0] * n / rows.steps))
-    made = np.array(found[::-1]).T
-    return ByBatch(made[0].astype(int), *made[1:], knee_of(made[0], made[2]))
+    rows_a_step, rates, updates, visits = np.array(found[::-1]).T
+    return ByBatch(rows_a_step.astype(int), rates, updates, visits, knee_of(rows_a_step, updates))
 
 
 def knee_of(sizes: Array, updates: Array) -> float:
