@@ -128,6 +128,20 @@ def test_muon_takes_the_matrices_and_adamw_the_rest():
         assert np.array_equal(muon[first:last], adam[first:last]) == name.endswith("bias")
 
 
+@pytest.mark.parametrize("scale", ["", "fan_in"])
+def test_the_defaults_step_is_torchs_nadam_with_decoupled_decay(scale):
+    net = Net(network(), table())
+    ours = walk(net, 3, Optimizer("NAdamW", (), scale))
+    theirs = walk(net, 3, Optimizer("NAdam", (("weight_decay", 0.01), ("decoupled_weight_decay", True)), scale))
+    assert (
+        np.abs(ours.w - theirs.w).max() <= 1e-6 * np.abs(theirs.w - net.start()).max()
+    )  # torch's product of momenta is float32
+    part = walk(net, 1, Optimizer("NAdamW", (), scale))
+    assert np.array_equal(walk(net, 3, Optimizer("NAdamW", (), scale), start=part).w, ours.w)
+    with pytest.raises(InputError, match="no setting beta"):
+        walk(net, 1, Optimizer("NAdamW", (("beta", 0.9),)))
+
+
 def test_schedule_free_answers_with_its_average():
     net = Net(network(torch.float32), table(torch.float32))
     run = walk(net, 3, Optimizer("ScheduleFreeAdamW"), schedule=Constant(0.05))

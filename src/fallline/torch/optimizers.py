@@ -25,6 +25,7 @@ from fallline.steps import (
 )
 from fallline.steps.named import Optimizer
 from fallline.torch.flat import Flat
+from fallline.torch.nadamw import NAdamW
 
 Settings = dict[str, Any]
 
@@ -169,12 +170,15 @@ class Rule:
         """The point that it steps from is the one that it answers with."""
 
 
-def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Split | Rule]:
+def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Split | Rule | NAdamW]:
     """The bounds on the gradient, and who steps."""
     bounds = []
     while isinstance(step, ClipNorm | ClipValue):
         bounds.append(step)
         step = step.step
+    if isinstance(step, Optimizer) and step.name == NAdamW.name and type(flat) is Flat:
+        factors = [flat.weights.new_full((tensor.numel(),), _factor(tensor)) for tensor in flat.tensors]
+        return Clip(tuple(bounds)), NAdamW(dict(step.settings), flat, torch.cat(factors) if step.scale else None)
     if isinstance(step, Optimizer):
         made = Split if step.name in MATRICES else Torch
         return Clip(tuple(bounds)), made(step.name, dict(step.settings), flat.tensors, step.scale)
