@@ -4,8 +4,8 @@ A GRU reads 32 stretches of the text side by side, 64 characters a step, and kee
 are a function that deals the stretches out. Counting, interpolated as by Witten & Bell (1991), is what it must beat: order 2
 looks at one character before, order 5 at four. Bits are over the last tenth of the text, which neither has seen.
 
-Without a text it reads a part of this project's own textbook for 150 updates. On tiny shakespeare (`--text FILE --updates 4000`) it takes
-a minute or two.
+Without a text it reads a part of this project's own textbook for 150 updates. On tiny shakespeare (`--text FILE --updates 4000`)
+it takes a minute or two.
 
 Run it: python examples/characters.py [--text FILE] [--updates N]
 """
