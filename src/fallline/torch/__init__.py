@@ -10,7 +10,8 @@ try:
 except ImportError as missing:
     raise InputError("Networks need PyTorch, which is not installed: pip install fallline[torch].") from missing
 
+from fallline.torch.finder import find_rate
 from fallline.torch.net import Net
 from fallline.torch.watch import watch
 
-__all__ = ["Net", "watch"]
+__all__ = ["Net", "find_rate", "watch"]
