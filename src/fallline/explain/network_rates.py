@@ -11,6 +11,7 @@ CREEP = 0.3  # of the weights' length, moved by all steps: healthy 0.8 and more;
 LOST, WITHIN, MEAN = 2.0, 40, 10  # the mean loss of ten steps is twice that of knowing nothing, within forty
 BACK = 0.97  # of the loss of equal scores: where a run ends that fell below it and jumped
 FELL = 0.8
+FIRST = 10  # steps that a spike needs before it
 AROUND, AWAY, ABOVE = 25, 12.0, 1.5  # a spike: steps before it, their robust deviations, and their median
 USUAL = (0.5, 2.0)  # the same, roughly, of the two rates that are tried
 SLOWER = (0.1, 0.01)
@@ -19,7 +20,7 @@ BEFORE = 12  # steps before a loss that is no number
 BEGIN = 0.1  # of the steps, in which a warm-up would have helped
 GROWS, CRITICAL, BEYOND = 4, 4.0, 2.0  # times the batch that is tried; how far below and above the noise scale
 FEW = 4  # steps
-BETTER = 0.85  # of the loss: what another batch must bring for as many rows
+BETTER = 0.7  # of the loss: what another batch must bring for as many rows
 
 
 def diverging(case: NetCase) -> int:
@@ -77,7 +78,7 @@ def edge(case: NetCase) -> Sign | None:
 
 def too_low(case: NetCase) -> Sign | None:
     """All steps together move no weight by a third of its length, the loss has hardly fallen, and a higher rate comes further."""
-    if case.plan.rate is None or case.last < 0.5 * case.first or case.broken:
+    if case.plan.rate is None or case.last < 0.5 * case.first or case.broken or not len(case.losses):
         return None
     start = case.net.start()
     moved = float(np.linalg.norm(case.run.state.w - start)) / max(float(np.linalg.norm(start)), 1e-12)
@@ -112,8 +113,8 @@ def warm_up(case: NetCase) -> Sign | None:
 def spikes(case: NetCase) -> list[int]:
     """Steps (from 1) whose loss stands out of the 25 before, and that the next ones come back from."""
     found, loss = [], case.losses
-    for k in range(AROUND, len(loss) - 1):
-        before = loss[k - AROUND : k]
+    for k in range(FIRST, len(loss) - 1):
+        before = loss[max(k - AROUND, 0) : k]
         middle = float(np.median(before))
         width = 1.4826 * float(np.median(np.abs(before - middle)))
         near = np.median(loss[k + 1 : k + 1 + AROUND])

@@ -34,7 +34,10 @@ def softmax_twice(case: NetCase) -> Sign | None:
 def not_a_number(case: NetCase) -> Sign | None:
     """A loss or gradient is not finite, and nothing grew before it."""
     t = case.broken
-    if not t or diverging(case):
+    at_once = not len(case.losses) and not np.isfinite(
+        case.first
+    )  # the loss at the start is no number: no step was made
+    if not at_once and (not t or diverging(case)):
         return None
     before = case.losses[max(t - 1 - BEFORE, 0) : t - 1]
     norms = case.steps["gradient_norm"][case.measured]

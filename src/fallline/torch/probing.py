@@ -248,15 +248,15 @@ class Probing:
         return math.nan, math.nan
 
     def broken_by(self, t: int) -> tuple[str, str, bool]:
-        """(module, operation, backward) that first gave what is not finite in step t; empty names where none did."""
-        before = self.at(t - 1)
+        """(module, operation, backward) that first gave what is not finite in step t; 0: for all rows at the start."""
+        before = self.at(t - 1) if t else None
         net, w = self.net, self.net.start() if before is None else before.state.w
         net.flat.load(torch.from_numpy(np.array(w)))
         if before is not None:
             held = unpacked(before.state.memory[0])["buffers"]
             for name, buffer in net.module.named_buffers():
                 buffer.copy_(held[name])
-        inputs, targets, weights = net.data.batch(self.batch(t))
+        inputs, targets, weights = net.data.batch(self.batch(t)) if t else next(net.data.blocks(net.n))
         with mode(net.module, training=True), torch.enable_grad(), Watching(net.module, keep=True) as watching:
             loss = net.loss(inputs, targets, weights)
         for one in watching.seen:
