@@ -12,7 +12,7 @@ from fallline.comparison.study import Study
 from fallline.comparison.verdict import amount_of, verdict_of
 from fallline.errors import InputError
 
-GOAL = "the lowest loss that any of them reached"
+GOAL = "the lowest loss reached"
 SCALE = 1.0  # in place of a stable limit, which takes the curvature at an optimum: around it lie the rates of standardised inputs
 TABLES = ("loss", "penalty", "alpha", "l1_ratio", "baselines", "plane")  # of a study, what is a table's
 
@@ -43,7 +43,7 @@ def compare_networks(net: Any, study: Study | None, settings: dict[str, Any], te
     return Comparison(
         data=None,
         facts={
-            "source": f"a network ({kind})", "n": net.n, "d": net.size, "task": None, "target": None, "classes": [],
+            "source": f"a network ({kind})", "n": net.n, "d": None, "task": None, "target": None, "classes": [],
             "columns": [],
             "notes": [f"{kind}, {net.size:,} parameters in {len(net.layers)} tensors, every run from the same ones"],
         },
@@ -63,7 +63,7 @@ def _measured(entries: list[Entry], start: float) -> tuple[list[Entry], Yardstic
     """The entries held against the lowest loss that any of their runs reached."""
     runs = [trace for entry in entries for trace in (*entry.traces, *entry.again)]
     lowest = min((loss for trace in runs for loss in trace["loss"].tolist() if np.isfinite(loss)), default=start)
-    yard = Yardstick(lowest, start - lowest or 1.0, start, GOAL, GOAL)
+    yard = Yardstick(lowest, start - lowest or 1.0, start, "the runs themselves", GOAL)
     for trace in runs:
         trace.about |= {"optimum": yard.optimum, "scale": yard.scale}
     return [replace(entry, yard=yard) for entry in entries], yard

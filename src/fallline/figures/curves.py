@@ -31,6 +31,7 @@ class CurveFacts(NamedTuple):
     loss: str  # name of the loss
     finding: str
     said: str = ""  # more to say under the picture
+    goal: str = "the optimum"  # what excess is over
 
 
 def plot_traces(
@@ -73,6 +74,7 @@ def curves_of(
         optimum=optimum,
         loss=str(about.get("loss", "")),
         finding=finding(bands, y, x),
+        goal=str(about.get("goal", "the optimum")),
     )
 
 
@@ -296,7 +298,7 @@ def _draw_band(figure: go.Figure, facts: CurveFacts, k: int, line: _Line, x: lis
     y = line.along(np.clip(band.middle, facts.bottom * axes.INSIDE if facts.y == "excess" else -BEYOND, BEYOND))
     if line.left:
         y[-1] = facts.top
-    height = "%{y:.3g}" if facts.y == "loss" else "%{y:.3~p} above the optimum"
+    height = "%{y:.3g}" if facts.y == "loss" else f"%{{y:.3~p}} above {facts.goal}"
     figure.add_scatter(
         x=x, y=y, mode="lines+markers" if band.solver else "lines", name=style.plain(band.name), showlegend=not line.left,
         meta={"curve": k, "part": "line"}, line={"color": ink, "width": 2.2, "dash": style.look(band.variant).dash},
@@ -312,7 +314,7 @@ def _draw_levels(figure: go.Figure, facts: CurveFacts, theme: str) -> None:
         value, place, text = LEVEL, math.log10(LEVEL), "1 % level"
     elif facts.optimum is not None:
         value = place = facts.optimum
-        text = f"optimum {words.number(facts.optimum)}"
+        text = f"{facts.goal.removeprefix('the ')} {words.number(facts.optimum)}"
     else:
         return
     figure.add_shape(
@@ -323,7 +325,7 @@ def _draw_levels(figure: go.Figure, facts: CurveFacts, theme: str) -> None:
 
 def _height_axis(facts: CurveFacts) -> dict[str, Any]:
     if facts.y == "excess":
-        return axes.percent_axis(facts.bottom, facts.top, "excess loss over the optimum, log scale")
+        return axes.percent_axis(facts.bottom, facts.top, f"excess loss over {facts.goal}, log scale")
     title = f"objective ({words.loss_name(facts.loss)}, mean a row)" if facts.loss else "loss"
     return {"title": {"text": title}, "range": [facts.bottom, facts.top]}
 

@@ -37,7 +37,10 @@ def strip(summary: Mapping[str, Any]) -> str:
     if data.get("source"):
         parts.append(("data", data["source"]))
     if data.get("n"):
-        parts.append(("table", f"{words.count(data['n'])} rows × {words.count(data.get('d'))} columns"))
+        columns = f" × {words.count(data['d'])} columns" if data.get("d") else ""
+        parts.append(
+            ("table" if columns else "rows", f"{words.count(data['n'])}{' rows' + columns if columns else ''}")
+        )
     if data.get("task"):
         parts.append(("task", TASKS.get(str(data["task"]), data["task"])))
     if data.get("target"):
