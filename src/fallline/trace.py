@@ -146,7 +146,7 @@ class Trace:
         count, t = int(steps[-1]), int(self.last("t"))
         before = len(self.steps.get("t", ()))
         for name, values in {"t": np.arange(t + 1, t + count + 1), **single}.items():
-            earlier = self.steps.get(name, np.full(before, math.nan))
+            earlier = self.steps.get(name, np.full(before, math.nan, dtype=values.dtype) if before else values[:0])
             self.steps[name] = np.concatenate([earlier, values])
         for name in self.steps.keys() - {"t", *single}:
             self.steps[name] = np.concatenate([self.steps[name], np.full(count, math.nan)])

@@ -8,7 +8,10 @@ from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
 from fallline.figures.findings import draw_found, found_of
 from fallline.figures.grid import draw_grid, grid_of
+from fallline.figures.layers import draw_layers, layers_of
+from fallline.figures.predictions import draw_predictions, predictions_of
 from fallline.figures.race import draw_race, race_of
+from fallline.figures.regions import draw_regions, regions_of
 from fallline.figures.surface import draw_relief, draw_surface
 from fallline.figures.sweep import batch_sweep_of, draw_batch_sweep, draw_sweep, sweep_of
 
@@ -26,10 +29,13 @@ __all__ = [
     "draw_found",
     "draw_grid",
     "draw_history",
+    "draw_layers",
     "draw_lines",
     "draw_noise",
+    "draw_predictions",
     "draw_race",
     "draw_rates",
+    "draw_regions",
     "draw_relief",
     "draw_surface",
     "draw_sweep",
@@ -38,9 +44,12 @@ __all__ = [
     "found_of",
     "grid_of",
     "history_of",
+    "layers_of",
     "noise_of",
     "plot_traces",
+    "predictions_of",
     "race_of",
     "rates_of",
+    "regions_of",
     "sweep_of",
 ]

@@ -1,0 +1,94 @@
+"""Pictures of a network in training: gradients by tensor, regions of its answers, answers on a few rows. By value."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fallline import InputError, Net, Plan
+from fallline.figures import (
+    draw_layers,
+    draw_predictions,
+    draw_regions,
+    layers_of,
+    predictions_of,
+    regions_of,
+)
+from fallline.torch.answers import predictions, regions
+from fallline.trace import Trace
+
+
+def task(inputs=2, *, amounts=False, norm=False):
+    chance = torch.Generator().manual_seed(0)
+    X = torch.randn(120, inputs, generator=chance)
+    y = X[:, :1] * 2 if amounts else (X[:, 0] * X[:, 1] > 0).long()
+    torch.manual_seed(0)
+    middle = [nn.BatchNorm1d(8)] if norm else []
+    return Net(nn.Sequential(nn.Linear(inputs, 8), *middle, nn.Tanh(), nn.Linear(8, 1 if amounts else 2)), (X, y))
+
+
+def walk(net):
+    return Plan(step="adam", rate=0.05, batch_size=16, amount=6).run(net, looks=2)
+
+
+def test_the_heat_map_has_the_norms_of_the_trace():
+    run = walk(task())
+    facts = layers_of(run.trace)
+    assert facts.names == ("0.weight", "0.bias", "2.weight", "2.bias")
+    assert facts.t.tolist() == [*range(1, 21), 25]  # 48 updates: the first twenty, then one in 25
+    for name, row in zip(facts.names, facts.norms, strict=True):
+        assert row.tolist() == run.trace.steps[f"gradient/{name}"][facts.t - 1].tolist()
+    drawn = draw_layers(facts).data[0]
+    np.testing.assert_allclose(np.array(drawn.z), np.log10(facts.norms), atol=6e-4)
+    with pytest.raises(ValueError, match="no norms of tensors"):
+        layers_of(Trace())
+
+
+def test_a_layer_that_no_gradient_reaches_is_named():
+    trace = Trace()
+    trace.steps = {"t": np.arange(1, 7), "gradient/a": np.array([1, 1, 1, 0, 0, 0.0]), "gradient/b": np.full(6, 2.0)}
+    assert "none reaches a at the end" in layers_of(trace).finding
+    assert "2 times" in layers_of(trace).finding
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_regions_are_what_the_module_answers(norm):
+    net = task(norm=norm)
+    run = walk(net)
+    found = regions(net, run, points=15)
+    facts = regions_of(**found)
+    grid = np.stack([np.tile(found["x"], 15), np.repeat(found["y"], 15)], axis=1)
+    with torch.inference_mode():
+        theirs = net.fitted(run)(torch.tensor(grid, dtype=torch.float32)).argmax(1).reshape(15, 15)
+        right = (net.fitted(run)(net.data.inputs).argmax(1) == net.data.targets).float().mean()
+    assert np.array_equal(facts.answers[-1], theirs)
+    assert facts.right[-1] == pytest.approx(float(right))
+    figure = draw_regions(facts)
+    assert len(figure.frames) == len(facts.visits) == len(run.trace)
+    assert np.array_equal(np.array(figure.frames[-1].data[0].z), theirs)
+
+
+def test_answers_on_rows_are_shares_of_the_right_class_or_the_numbers_said():
+    net = task()
+    run = walk(net)
+    found = predictions(net, run, (0, 5, 7))
+    with torch.inference_mode():
+        shares = torch.softmax(net.fitted(run)(net.data.inputs[[0, 5, 7]]), 1)
+    wanted = shares[torch.arange(3), net.data.targets[[0, 5, 7]]]
+    np.testing.assert_allclose(found["answers"][:, -1], wanted, rtol=1e-5)
+    lines = [trace for trace in draw_predictions(predictions_of(**found)).data if trace.mode == "lines"]
+    np.testing.assert_allclose([line.y[-1] for line in lines], wanted, atol=1e-5)
+    net = task(amounts=True)
+    run = walk(net)
+    facts = predictions_of(**predictions(net, run, (1, 2)))
+    np.testing.assert_allclose(facts.wanted, net.data.targets[[1, 2], 0])
+    assert "The mean miss on these inputs falls" in facts.finding
+    assert sum(shape.y0 == shape.y1 for shape in draw_predictions(facts).layout.shapes) == 2
+
+
+@pytest.mark.parametrize(
+    ("net", "says"), [(task(inputs=3), "over two inputs"), (task(amounts=True), "those of classes")]
+)
+def test_regions_of_other_networks_are_refused(net, says):
+    with pytest.raises(InputError, match=says):
+        regions(net, walk(net))
