@@ -146,8 +146,8 @@ class Trace:
         count, t = int(steps[-1]), int(self.last("t"))
         before = len(self.steps.get("t", ()))
         for name, values in {"t": np.arange(t + 1, t + count + 1), **single}.items():
-            earlier = self.steps.get(name, np.full(before, math.nan, dtype=values.dtype) if before else values[:0])
-            self.steps[name] = np.concatenate([earlier, values])
+            earlier = self.steps[name] if name in self.steps else np.full(before, math.nan)
+            self.steps[name] = np.concatenate([earlier, values]) if len(earlier) else values
         for name in self.steps.keys() - {"t", *single}:
             self.steps[name] = np.concatenate([self.steps[name], np.full(count, math.nan)])
         rest = {name: value for name, value in readings.items() if name not in single}
