@@ -202,6 +202,14 @@ def test_updates_against_the_batch_fall_to_a_knee():
     assert np.isnan(knee_of(np.array([1.0, 4.0]), np.array([5.0, 2.0])))
 
 
+@pytest.mark.parametrize("size", [1, 16])
+def test_the_critical_batch_of_a_path_is_that_of_the_knee_within_a_factor_of_four(size):
+    """The gradient of a walk, not that of the mean place, which goes to nothing while noise holds the walk away from there."""
+    found = forecast_of(objective(), batch_size=size, amount=30.0)
+    knee = found.updates_by_batch().critical
+    assert abs(np.log(found.noise.critical / knee)) < np.log(4.0)
+
+
 def test_columns_to_blame_for_a_condition_number_are_named():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, 3)) * [1.0, 1e3, 1.0]

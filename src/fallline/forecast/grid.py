@@ -9,7 +9,7 @@ import numpy as np
 from fallline.forecast.choice import READ
 from fallline.forecast.ground import Ground, ground_of
 from fallline.forecast.limits import slight_floor
-from fallline.forecast.result import LEVEL
+from fallline.forecast.noise import LEVEL
 from fallline.forecast.tangent import Rows, Rule, Walk, arrival, rule_of, tangent
 from fallline.plan import WAYS, Plan, part
 from fallline.schedules import Constant

@@ -10,6 +10,7 @@ from fallline.schedules import Constant
 
 Array = np.ndarray[Any, Any]
 
+LEVEL = 0.01  # of the excess at the start: how far down is asked about
 FIRST = 0.5  # of the stable limit: the largest rate that is tried
 TIMES = 4  # as many rows from size to size
 LONGEST = 1_000_000  # updates: what takes longer is not told apart from never
@@ -21,10 +22,7 @@ class NoiseScale(NamedTuple):
 
     simple: Array  # (points,) tr C/|g|²
     curved: Array  # (points,) tr(HC)/(gᵀHg), which counts noise where it costs
-    critical: (
-        float  # the geometric mean of `curved` over the way down: within a factor of four of the batch beyond which
-    )
-    # updates stop falling as 1/B
+    critical: float  # geometric mean of `curved` over the way down to 1 %: about where updates stop falling as 1/B
 
 
 def noise_scale(path: Path) -> NoiseScale:
@@ -33,7 +31,7 @@ def noise_scale(path: Path) -> NoiseScale:
         simple, curved = path.spread / path.size, path.shake / path.pull
     way = -np.diff(np.log(np.maximum(np.minimum.accumulate(path.excess), 1e-300)))
     middle = 0.5 * (np.log(np.maximum(curved[1:], 1e-300)) + np.log(np.maximum(curved[:-1], 1e-300)))
-    fine = np.isfinite(middle) & (way > 0.0)
+    fine = np.isfinite(middle) & (way > 0.0) & (path.excess[:-1] > LEVEL * path.excess[0])
     critical = float(np.exp((way[fine] * middle[fine]).sum() / way[fine].sum())) if fine.any() else float("nan")
     return NoiseScale(simple, curved, critical)
 

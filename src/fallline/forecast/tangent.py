@@ -90,9 +90,9 @@ class Path(NamedTuple):
         Array  # (points,) how much more it is in the middle of a pass than at its end, where all rows were seen alike
     )
     variance: Array  # (points,) of the excess over walks, in the middle of a pass
-    pull: Array  # (points,) gᵀHg
+    pull: Array  # (points,) gᵀHg, g being the gradient where a walk is: its mean over walks
     shake: Array  # (points,) tr(HC)
-    size: Array  # (points,) |g|²
+    size: Array  # (points,) |g|², likewise
     spread: Array  # (points,) tr C
     lost: bool  # it ran away after the last of them
 
@@ -202,7 +202,7 @@ def _note(t: int, look: Look, u: Array, spread: Array, ground: Ground, swell: fl
     with np.errstate(over="ignore", invalid="ignore"):
         common = ground.shake(u, look.slope * np.sqrt(np.maximum(apart, 0.0))) if spread.any() else 0.0
         variance = common + 0.5 * float((look.bends**2 * spread**2 / ground.many).sum())
-    squares = look.slope**2
+    squares = look.slope**2 + look.bends**2 * spread  # of a walk's own gradient: at the mean place it goes to nothing
     return (
         float(t), look.excess, swell, variance, float(look.bends @ squares), float(look.bends @ look.noise),
         float(squares.sum()), float(look.noise.sum()),
