@@ -351,6 +351,9 @@ def test_the_command_explains_a_folder_and_apply_makes_another(tmp_path: Path):
     assert said.exit_code == 0, said.output
     for word in ("1. The rate is far too small", "Seen:", "Why:", "Change: raise the rate", "Expected:", "Tried ("):
         assert word in said.output
+    page = (sick / "explain.html").read_text("utf-8")
+    assert "<p>1. The rate is far too small.</p><p>Seen:" in page.replace("\u00a0", " ")
+    assert "above the optimum," in page.replace("\u00a0", " ").partition("<details")[0]
     found = json.loads(call("explain", sick, "--json").stdout)
     first = found["findings"][0]
     assert (first["symptom"], first["gist"]) == ("too_small", CONCEPTS[first["concept"]].gist)
@@ -371,7 +374,10 @@ def test_the_command_explains_a_folder_and_apply_makes_another(tmp_path: Path):
 def test_a_fit_that_diverged_is_explained_from_its_folder_and_what_is_no_fit_is_refused(tmp_path: Path):
     lost = tmp_path / "lost"
     assert call("fit", "diabetes", "--step", "plain", "--rate", "5", "-o", lost, "-q").exit_code == 1
-    assert "The run diverged" in call("explain", lost).output
+    said = call("explain", lost).output
+    assert "The run diverged" in said
+    assert "; the rate is 5, " in said
+    assert "times the largest that works here" in said
     assert "holds no fit" in call("explain", tmp_path).output
 
 

@@ -109,11 +109,10 @@ def _reported(folder: Path, recipe: Any, found: Any) -> Path:
     from fallline.report import write_report
 
     headline = f"{found.headline[0].upper()}{found.headline[1:]}"
-    sentences = [" ".join((f"{k}. {one.title}.", *one.lines())) for k, one in enumerate(found, start=1)]
     command = shlex.join(["fallline", *sys.argv[1:]])
+    verdict = {"headline": headline, "sentences": found.sentences()}
     summary = {
-        "fallline": __version__, "verdict": {"headline": headline, "sentences": sentences}, "data": {"source": recipe.source},
-        "command": command,
+        "fallline": __version__, "verdict": verdict, "data": {"source": recipe.source}, "command": command,
     }  # fmt: skip
     return write_report(summary, (), (), folder / EXPLAINED, found.plots())
 

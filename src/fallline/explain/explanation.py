@@ -101,7 +101,19 @@ class Explanation:
 
     def __str__(self) -> str:
         """The findings as a page of text."""
-        said = [f"{self.headline[0].upper()}{self.headline[1:]}."]
+        said = [f"{self.headline[0].upper()}{self.headline[1:]}.", *self.ended()]
+        for k, finding in enumerate(self.findings, start=1):
+            said += ["", f"{k}. {finding.title}", *(f"   {line}" for line in finding.lines())]
+        return "\n".join([*said, *(line for one in self.left_out() for line in ("", one))])
+
+    def sentences(self) -> list[str]:
+        """What stands under the headline of a page, a paragraph each."""
+        found = [line for k, one in enumerate(self.findings, start=1) for line in (f"{k}. {one.title}.", *one.lines())]
+        return [*self.ended(), *found, *self.left_out()]
+
+    def ended(self) -> list[str]:
+        """Where the run ended, and that nothing was forecast of it, in sentences."""
+        said = []
         if np.isfinite(self.left):
             said.append(
                 f"The run ended {number(max(self.excess, 0.0))} above the optimum, {percent(self.left)} of the excess at the "
@@ -109,16 +121,15 @@ class Explanation:
             )
         if self.trials:
             said.append("Nothing is forecast of this run: what other settings would leave was found by short trials.")
-        for k, finding in enumerate(self.findings, start=1):
-            said += ["", f"{k}. {finding.title}", *(f"   {line}" for line in finding.lines())]
-        if self.refuted:
-            said += [
-                "",
-                "Looked at and left out, as trying it did not help: "
-                + "; ".join(_refuted(one) for one in self.refuted)
-                + ".",
-            ]
-        return "\n".join(said)
+        return said
+
+    def left_out(self) -> list[str]:
+        """What looked like a finding until it was tried, in a sentence, if anything did."""
+        if not self.refuted:
+            return []
+        return [
+            f"Looked at and left out, as trying it did not help: {'; '.join(_refuted(one) for one in self.refuted)}."
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""

@@ -8,7 +8,7 @@ from fallline.explain.case import Case
 from fallline.explain.finding import Change, Sign
 from fallline.plan import WAYS, Plan, named, part
 from fallline.steps import Plain
-from fallline.words import percent
+from fallline.words import number, percent
 
 FIRST = 100.0  # nats: a run whose rate is above or at its limit has no other cause to look for before that
 SLACK = 0.7  # of the largest rate: below, running away has another cause
@@ -33,7 +33,8 @@ def diverged(case: Case) -> Sign | None:
     loss, t = case.trace["loss"], case.trace["t"]
     sound = loss[np.isfinite(loss)]
     worst = int(np.flatnonzero(~np.isfinite(loss))[0]) if len(sound) < len(loss) else int(loss.argmax())
-    seen = f"the loss went from {loss[0]:.4g} to {loss[worst]:.4g} by update {t[worst]:,}{over(case)}."
+    rise = f"from {number(float(loss[0]))} to {number(float(loss[worst]))} by update {t[worst]:,}"
+    seen = f"the loss went {rise}; the rate is {case.rate:.3g}{over(case)}."
     change, left = slower(case)
     surely = 0.0 if case.relative < SLACK else FIRST
     return Sign(seen, change, case.expected(left), case.gain(left) + surely, updates=(0, int(t[worst])))

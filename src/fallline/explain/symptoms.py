@@ -121,7 +121,7 @@ SYMPTOMS = {
         "rate-too-large", PACE,
     ),
     "above": Symptom(
-        stability.above, "The rate is above the stable limit",
+        stability.above, "The rate is above the largest that works",
         "Steps jump over the valley, or noise is stirred up faster than it is averaged away.",
         "rate-too-large", PACE,
     ),
