@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,14 @@ def test_cells_of_the_map_are_walked_and_say_what_came(on, easy, found):
     first = int(np.argmax(loss <= 0.01 * loss[0]))
     assert first - 1 < whole.walked <= first
     assert whole.ratio == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_cell_that_was_given_up_has_no_ratio_in_the_words_of_the_map(found):
+    came, late = found.checks[0]._replace(walked=found.checks[0].forecast), found.checks[1]._replace(walked=np.inf)
+    said = [grid_of(replace(found, checks=checks)).beside for checks in ((came,), (came, late), (late,))]
+    assert said[0].endswith("took 1 times their forecast.")
+    assert "took 1 times their forecast; what is marked later" in said[1]
+    assert "none had arrived" in said[2]
 
 
 def test_the_map_draws_its_numbers_limit_frontier_and_rings(found):

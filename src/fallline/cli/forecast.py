@@ -109,12 +109,12 @@ def forecast(data: str, report: str | None, as_json: bool, **settings: Any) -> N
             drawn = map_of(problem.objective, found.plan.step, ground)
         finally:
             progress.end()
-        sentences = [*found.sentences(), chosen]
+        pictures = [("The forecast", found.plot()), ("Every rate and batch size", drawn.plot())]
         summary = {
             "fallline": __version__,
             "verdict": {
-                "headline": f"{sentences[0][0].upper()}{sentences[0][1:].rstrip('.')}",
-                "sentences": sentences[1:],
+                "headline": found.headline(),
+                "sentences": [*found.sentences(), chosen],
             },
             "data": {
                 "source": table.source,
@@ -125,5 +125,4 @@ def forecast(data: str, report: str | None, as_json: bool, **settings: Any) -> N
             "objective": {"text": problem.text},
             "command": shlex.join(["fallline", *sys.argv[1:]]),
         }
-        pictures = [("The forecast", found.plot()), ("Every rate and batch size", drawn.plot())]
         click.echo(f"Report: {write_report(summary, (), (), report, pictures)}")

@@ -55,7 +55,7 @@ def ahead_of(forecast: Any, traces: Sequence[Trace] = ()) -> AheadFacts:
         keep = thinned(len(trace), SHOWN)
         runs.append(Line(trace["t"][keep], (trace["loss"][keep] - forecast.optimum) / scale))
     name = forecast.plan.name
-    finding = f"{name[:1].upper()}{name[1:]} is forecast to {_foreseen(forecast)}"
+    finding = forecast.headline()
     if traces:
         finding += f"; the run {_happened(forecast, traces[0])}"
     rate, limit = float(forecast.plan.rate), forecast.rates.batch if forecast.per_pass == 1 else forecast.rates.working
@@ -70,17 +70,6 @@ def ahead_of(forecast: Any, traces: Sequence[Trace] = ()) -> AheadFacts:
         (high - forecast.optimum) / scale, tuple(runs), float(forecast.floor) / scale, forecast.per_pass, finding, beside,
         _inside(forecast, traces[0]) if traces else math.nan,
     )  # fmt: skip
-
-
-def _foreseen(forecast: Any) -> str:
-    """What is to happen, as the end of a sentence."""
-    updates = forecast.updates_to(LEVEL)
-    if forecast.lost:
-        return "run away"
-    if math.isfinite(updates):
-        return f"have 1 % of the excess left after {words.count(round(updates))} updates"
-    left = words.percent(float(forecast.excess[-1] / forecast.excess[0]))
-    return f"have {left} of the excess left after {words.count(int(forecast.t[-1]))} updates"
 
 
 def _happened(forecast: Any, trace: Trace) -> str:
@@ -132,7 +121,7 @@ def draw_ahead(facts: AheadFacts, theme: str = "light") -> go.Figure:
     floored = [np.clip(part, low / 10, high * 10) for part in (facts.low, facts.high)]
     figure.add_scatter(
         x=[*x, *x[::-1]], y=[*floored[1], *floored[0][::-1]], fill="toself", mode="lines", line={"width": 0},
-        fillcolor=style.veil(ink, style.BAND), hoverinfo="skip",
+        fillcolor=style.veil(ink, style.BAND), hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     faint = style.colour(facts.variant, FAINT, theme)
     looks: dict[str, dict[str, Any]] = {

@@ -147,14 +147,15 @@ def rates_of(found: Any) -> AlongFacts:
     )
     if len(over):
         text = f"The rate is above the local limit at {len(over)} of {len(ratio)} looks, first at update {words.count(moment)}"
-    guides = [("stable limit at the optimum", found.limit)]
+    guides, beyond = [("stable limit at the optimum", found.limit)], ""
     if math.isfinite(found.working):
         share = words.number(float(np.nanmax(found.rate)) / found.working)
         text += f"; its largest is {share} of the working limit"
-        guides.append(("working limit: noise stays at a tenth of the start", found.working))
+        beyond = "; above the working limit noise keeps more than a tenth of the excess at the start"
+        guides.append(("working limit", found.working))
     how = (
         "Above the dashed line the curvature where the walk is makes a step on all rows land higher up the other side than it "
-        "began; near the optimum the line across counts."
+        f"began; near the optimum the line across counts{beyond}."
     )
     lines = (Line("rate", found.rate), Line("local limit", found.local, dash="8px,4px", width=2, muted=True))
     return AlongFacts(

@@ -62,11 +62,17 @@ def _finding(found: Any) -> str:
 
 
 def _beside(found: Any) -> str:
-    ratios = [check.ratio for check in found.checks]
-    if not ratios:
+    """What came of the cells that were walked."""
+    if not found.checks:
         return ""
-    ran = f"{words.number(round(min(ratios), 2))} to {words.number(round(max(ratios), 2))}"
-    return f"Ringed cells were walked, and took {ran} times their forecast."
+    came = [round(check.ratio, 2) for check in found.checks if math.isfinite(check.ratio)]
+    if not came:
+        return "Ringed cells were walked, and none had arrived when it was given up, well after its forecast."
+    ran = (
+        words.number(min(came)) if min(came) == max(came) else f"{words.number(min(came))} to {words.number(max(came))}"
+    )
+    late = "; what is marked later was given up before it arrived" if len(came) < len(found.checks) else ""
+    return f"Ringed cells were walked, and took {ran} times their forecast{late}."
 
 
 def how_to_read(facts: GridFacts) -> str:

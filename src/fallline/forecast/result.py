@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from fallline.forecast.limits import Conditioning, Rates
-from fallline.forecast.noise import ByBatch, NoiseScale, by_batch
+from fallline.forecast.noise import LEVEL, ByBatch, NoiseScale, by_batch
 from fallline.forecast.tangent import arrival, rule_of
 from fallline.plan import Plan
+from fallline.words import count, number, percent
 
 Array = np.ndarray[Any, Any]
 
@@ -16,7 +17,6 @@ INSIDE = 1.2815515655446004  # deviations of a normal that hold 80 % of it betwe
 SAMPLE = 0.1  # of the excess: what a sample of rows may be off by, as a deviation of its logarithm
 TINY = 1e-300
 POOR = 100.0  # a condition number from which on columns that nearly give each other are named
-LEVEL = 0.01  # of the excess at the start, which the words are about
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,16 @@ class Forecast:
         )
         return np.unique([0, *near])
 
+    def headline(self) -> str:
+        """In a line: when 1 % is left, or what is left at the end."""
+        foreseen = f"{self.plan.name[:1].upper()}{self.plan.name[1:]} is forecast to"
+        if self.lost:
+            return f"{foreseen} run away"
+        updates, left = self.updates_to(), LEVEL
+        if not np.isfinite(updates):
+            updates, left = float(self.t[-1]), float(self.excess[-1] / self.excess[0])
+        return f"{foreseen} have {percent(left)} of the excess left after {count(updates)} updates"
+
     def sentences(self) -> list[str]:
         """What it says."""
         return [self._arrival(), *self._bracket(), *self._stability(), self._shape(), *self._noise(), self._cost()]
@@ -123,7 +133,8 @@ class Forecast:
     def _arrival(self) -> str:
         if self.lost:
             return f"{self.plan.name} runs away within {self.t[-1] * 1.3 + 1:,.0f} updates."
-        end = f"after {self.t[-1]:,.0f} updates the excess is {100 * self.excess[-1] / self.excess[0]:.3g} % of that at the start"
+        left = percent(float(self.excess[-1] / self.excess[0]))
+        end = f"after {self.t[-1]:,.0f} updates the excess is {left} of that at the start"
         updates = self.updates_to()
         if not np.isfinite(updates):
             return f"{self.plan.name} does not come within 1 % of the excess at the start: {end}."
@@ -153,17 +164,19 @@ class Forecast:
         ]
 
     def _share(self, limit: float) -> str:
-        return f"{100 * float(self.plan.rate or 0.0) / limit:.3g} %"
+        return percent(float(self.plan.rate or 0.0) / limit)
 
     def _shape(self) -> str:
         found = self.conditioning
         if np.isnan(found.evened):
-            return f"The condition number is at least {found.number:.3g}."
-        text = f"The condition number is {found.number:.3g}"
+            return f"The condition number is at least {number(found.number)}."
+        text = f"The condition number is {number(found.number)}"
         flat = " and ".join(map(self._column, found.flat[:4]))
         if found.steep:
             steep = " and ".join(map(self._column, found.steep))
-            return f"{text}, and {found.evened:.3g} with all columns on one scale: {steep} bends most, {flat} least."
+            return (
+                f"{text}, and {number(found.evened)} with all columns on one scale: {steep} bends most, {flat} least."
+            )
         if found.evened > POOR:
             return f"{text}: {flat} nearly give each other."
         return f"{text}."
@@ -182,11 +195,11 @@ class Forecast:
                 f"Larger batches save updates up to about {self.noise.critical:,.0f} rows (the critical batch, within a factor "
                 "of four)."
             )
-        first = 100.0 / self.excess[0]
-        full = f"{self.floor * first:.3g} %" if np.isfinite(self.floor) else "nowhere"
+        full = f"stay at {percent(float(self.floor / self.excess[0]))} of the excess at the start"
+        held = full if np.isfinite(self.floor) else "settle nowhere"
         said.append(
-            f"Held constant, the rate would stay at {full} of the excess at the start (by rate·tr C/4B, of small rates and "
-            f"independent draws, {self.slight_floor * first:.3g} %)."
+            f"Held constant, the rate would {held} (by rate·tr C/4B, of small rates and independent draws, "
+            f"{percent(float(self.slight_floor / self.excess[0]))})."
         )
         return said
 
