@@ -11,10 +11,12 @@ from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_wine
 from torch import nn
 
+import fallline.estimators.network_settings
 from fallline import InputError, MLPClassifier, MLPRegressor
 from fallline.errors import DivergedError
+from fallline.estimators.coefficients import Scales
 from fallline.estimators.network_rows import held_out
-from fallline.torch.mlp import ACTIVATIONS, Normed, perceptron
+from fallline.torch.mlp import ACTIVATIONS, Normed, perceptron, whole
 
 QUICK = {"max_epochs": 3, "hidden_layer_sizes": (16,)}
 
@@ -132,6 +134,21 @@ def test_a_race_keeps_the_best_of_five_rates():
     heats = MLPRegressor(tune="heats", max_epochs=20, hidden_layer_sizes=(16,)).fit(X, y)
     assert heats.n_iter_ == 20
     assert heats.trace_["rate"][1:].max() <= min(heats.race_, key=heats.race_.get)
+
+
+def test_a_race_goes_on_without_the_rate_that_ran_away(monkeypatch):
+    monkeypatch.setattr(fallline.estimators.network_settings, "RATES", (1e-3, 2e-3, 4e-3, 8e-3, 1e30))
+    model = MLPRegressor(solver="sgd", tune="race", **QUICK).fit(*numbers(300))
+    assert model.race_[1e30] == np.inf
+    assert np.isfinite([model.race_[rate] for rate in (1e-3, 8e-3)]).all()
+    monkeypatch.setattr(fallline.estimators.network_settings, "RATES", (1e30,) * 5)
+    with pytest.raises(DivergedError):
+        model.fit(*numbers(300))
+
+
+def test_the_scales_around_a_network_are_where_it_is():
+    made = whole(perceptron(3, [4], 1).to("meta"), *[Scales(np.zeros(3), np.ones(3))] * 2)
+    assert {held.device.type for held in (*made.parameters(), *made.buffers())} == {"meta"}
 
 
 @pytest.mark.parametrize(("solver", "rate"), [("adam", "auto"), ("sgd", "auto"), ("momentum", 0.1), ("RMSprop", 0.01)])

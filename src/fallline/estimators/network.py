@@ -44,8 +44,15 @@ class Walked(NamedTuple):
     held: Any
 
     @property
+    def lost(self) -> bool:
+        """Whether its end is no point."""
+        return self.run.diverged or not np.isfinite(self.run.w).all()
+
+    @property
     def loss(self) -> float:
-        """What races are decided by."""
+        """What races are decided by: infinite for a walk that ran away, whatever it was before."""
+        if self.lost:
+            return math.inf
         return float(self.run.trace.last("loss") if self.held is None else self.held.loss)
 
 
@@ -88,6 +95,7 @@ class Perceptron(Shown, CallbackSupportMixin, BaseEstimator):
             name = type(self).__name__ if self.tune is None else f"{type(self).__name__}, rate {plan.rate:g}"
             raced.append(self._walked(net, plan, viewers_of(self, name, context, shown, fitted)))
         best = raced[-1] if self.tune == HEATS else min(raced, key=lambda each: each.loss)
+        self._refuse_lost(best)
         if self.tune is not None:
             self.race_ = {float(each.run.plan.rate): each.loss for each in raced[: len(RATES)]}
         self._keep(best.run, net.fitted(best.run) if best.held is None else best.held.fitted(), scales, task)
@@ -118,7 +126,7 @@ class Perceptron(Shown, CallbackSupportMixin, BaseEstimator):
         return net, scales
 
     def _walked(self, net: Any, plan: Plan, viewers: Any) -> Walked:
-        """A walk by that plan. Raises DivergedError where it ran away."""
+        """A walk by that plan."""
         from fallline.torch.mlp import Best
 
         held, watching = None, Watching(viewers)
@@ -129,14 +137,13 @@ class Perceptron(Shown, CallbackSupportMixin, BaseEstimator):
             held = Best(net, patience, float(self.tol), falling)
         run = plan.run(net, stops=(*([held] if held is not None else []), watching))
         watching.reason(run.trace)  # a rule before it may have ended the walk
-        self._refuse_lost(run)
         return Walked(run, held)
 
-    def _refuse_lost(self, run: Run) -> None:
+    def _refuse_lost(self, walked: Walked) -> None:
         """Make no model of a walk that ran away."""
-        if run.diverged or not np.isfinite(run.w).all():
+        if walked.lost:
             self.__dict__.pop("_pieces", None)
-            reason = run.reason if run.diverged else "diverged: its point is no number"
+            reason = walked.run.reason if walked.run.diverged else "diverged: its point is no number"
             raise DivergedError(
                 f"{type(self).__name__} {reason}. There is no model to hand back: lower learning_rate_init, or leave solver, "
                 "learning_rate and learning_rate_init at their defaults."
@@ -184,7 +191,7 @@ class Perceptron(Shown, CallbackSupportMixin, BaseEstimator):
 
         learnt = Rows(rows.clip(-FAR, FAR).astype(np.float32), task.y, task.weights)
         run = stream.learn(learnt, make)
-        self._refuse_lost(run)
+        self._refuse_lost(Walked(run, None))
         now = streamed(make(*learnt), run.state)
         self._pieces = Pieces(stream, now, columns)
         self._keep(run, now, columns.scales, task)

@@ -121,11 +121,12 @@ def gone_on(module: nn.Module, fresh: nn.Module) -> nn.Module:
 
 def whole(network: nn.Module, columns: Any, targets: Any = None, *, exponential: bool = False) -> nn.Sequential:
     """From raw rows to scores, or to targets in their own units, in evaluation mode. columns, targets: their scales."""
-    kind = next(network.parameters()).dtype
+    first = next(network.parameters())
+    kind = first.dtype
     parts = OrderedDict(scaled=Scaled(columns.centre, columns.scale, kind), network=network)
     if targets is not None:
         parts["unscaled"] = Unscaled(targets.centre, targets.scale, exponential=exponential)
-    return nn.Sequential(parts).eval()
+    return nn.Sequential(parts).to(first.device).eval()
 
 
 def outputs(module: nn.Module, X: Any) -> Array:
