@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -157,6 +157,24 @@ class Plan:
         """Rows a step."""
         return {"batch": n, AUTOMATIC: n, "stochastic": 1}.get(str(self.variant), min(self.batch_size or n, n))
 
+    def on(self, objective: Any) -> "Plan":
+        """This plan as `objective` has it: with the default that is its own, and with its own batches where it brings some.
+
+        Raises InputError for batch and stochastic descent over data that come in batches.
+        """
+        if self.automatic and hasattr(objective, "usual"):
+            own: Plan = objective.usual(self)
+            return own
+        rows = getattr(objective, "rows", None)
+        if rows is None or self.automatic or (self.variant == "mini-batch" and self.batch_size == rows):
+            return self
+        if self.variant != "mini-batch":
+            raise InputError(
+                f"The variant is {self.variant}, and the data come in batches of {rows}: leave the variant at mini-batch, or "
+                "give the rows as (inputs, targets)."
+            )
+        return replace(self, batch_size=rows)
+
     def _limit(self) -> Any:
         """The budget as a stopping rule; None where there is none."""
         amount: Any = self.amount and (int(self.amount) if self.budget == "updates" else self.amount)
@@ -172,8 +190,8 @@ class Plan:
         if objective.disk is not None and not objective.disk.kept:
             self.refuse_decoded()
         limits = (*stops, *filter(None, (self._limit(),)))
-        if self.automatic and hasattr(objective, "usual"):
-            return objective.usual(self).run(objective, looks, gauges, stops, start)
+        if (plan := self.on(objective)) is not self:
+            return plan.run(objective, looks, gauges, stops, start)
         if self.automatic:
             settings: dict[str, Any] = {"certify": self.certify, "seed": self.seed, "gauges": gauges, "start": start}
             return solve(objective, float(self.tol or 0.0), budget=AnyOf(limits), **settings)._replace(plan=self)

@@ -32,7 +32,7 @@ def compare_networks(net: Any, study: Study | None, settings: dict[str, Any], te
     study = study or Study(**settings)
     net = net.measuring()
     start = net.value(net.start())
-    plans = [net.usual(plan) if plan.automatic else plan for plan in study.plans(net.n, net.size, lambda rows: SCALE)]
+    plans = list(dict.fromkeys(plan.on(net) for plan in study.plans(net.n, net.size, lambda rows: SCALE)))
     about = {"d": net.size, "loss": net.criterion.name, "columns": []}
     runner = Runner(net, about, Yardstick(start, 1.0, start, "", GOAL), None, study, tell)
     with np.errstate(over="ignore", invalid="ignore"):

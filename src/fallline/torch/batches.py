@@ -1,7 +1,7 @@
 """Where a network's rows come from: tensors in memory, a loader, or a function that makes batches as it goes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,9 +59,10 @@ class Tensors:
         return torch.index_select(self.inputs, 0, index, out=held)
 
     def blocks(self, rows: int) -> Iterator[tuple[Any, Any, Any]]:
-        """All rows, so many at a time."""
-        for first in range(0, self.n, rows):
-            yield self.batch(slice(first, first + rows))
+        """All rows, about so many at a time: none is left over alone, of which batch norm has no spread."""
+        ends = np.linspace(0, self.n, -(-self.n // rows) + 1).astype(int).tolist()
+        for first, last in pairwise(ends):
+            yield self.batch(slice(first, last))
 
     def numbers(self) -> Iterator[Array]:
         """Its arrays."""
@@ -79,23 +80,26 @@ class Tensors:
 class Loaded:
     """What a DataLoader, or anything that can be iterated over again, gives: (inputs, targets) a batch.
 
-    length: batches a pass. A loader that draws from torch's generator is reproducible: it is seeded before every pass.
+    length: batches a pass, for one that does not say or goes on for ever. A loader that draws from torch's generator is
+    reproducible: it is seeded before every pass.
     """
 
     def __init__(self, loader: Any, length: int | None, device: torch.device, kind: torch.dtype) -> None:
         self.loader, self.device, self.kind = loader, device, kind
+        self.cut = length is not None
         if length is None:
-            if not hasattr(loader, "__len__"):
+            try:
+                length = len(loader)
+            except TypeError:
                 raise InputError(
                     f"{type(loader).__name__} does not say how many batches it has: give Net(…, batches=…), those of a pass."
-                )
-            length = len(loader)
+                ) from None
         if length < 1:
             raise InputError(f"{type(loader).__name__} has {length} batches: it must have at least one.")
         self.length = length
         self.rows = int(getattr(loader, "batch_size", None) or 1)
         data: Any = getattr(loader, "dataset", None)
-        self.n = len(data) if hasattr(data, "__len__") else self.length * self.rows
+        self.n = min(len(data) if hasattr(data, "__len__") else np.inf, self.length * self.rows)
 
     def batch(self, rows: Picked) -> tuple[Any, Any, Any]:
         """The batch on the module's device."""
@@ -117,6 +121,8 @@ class Loaded:
             own.manual_seed(seed)
         count = 0
         for batch in self.loader:
+            if count == self.length and self.cut:
+                break
             if count == self.length:
                 raise InputError(
                     f"The loader gave more than the {self.length:,} batches that it said it had: its length must stay as it is."
@@ -156,6 +162,10 @@ class Made(Loaded):
         self.make, self.module, self.device, self.kind = make, module, device, kind
         self.n = self.length = length
         self.rows = 1
+
+    def of(self, module: Any) -> "Made":
+        """The same made from another module."""
+        return Made(self.make, module, self.length, self.device, self.kind)
 
     def passed(self, seed: int) -> Iterator[Given]:
         count = 0
@@ -203,6 +213,26 @@ class Pass(NamedTuple):
         return visits
 
 
+def listed(data: Any) -> bool:
+    """Whether the data are a list of batches, and not (inputs, targets) themselves."""
+    held = torch.Tensor | np.ndarray
+    return isinstance(data, list) and all(
+        isinstance(each, list | tuple) and len(each) == 2 and isinstance(each[1], held) for each in data
+    )
+
+
+def rows_in(part: Any) -> int:
+    """Rows of a batch's inputs or targets, one tensor or several in a tuple."""
+    return rows_in(part[0]) if isinstance(part, tuple) else len(part)
+
+
+def cut(part: Any, rows: slice) -> Any:
+    """Those rows of a batch's inputs, targets or weights; None stays None."""
+    if isinstance(part, tuple):
+        return tuple(cut(each, rows) for each in part)
+    return None if part is None else part[rows]
+
+
 def seed_of(seed: int, segments: int) -> int:
     """One number from two, for torch's generator."""
     return int(np.random.SeedSequence((seed, segments)).generate_state(1)[0])
@@ -239,7 +269,13 @@ def whole(targets: Any) -> Any:
 def tensor_of(data: Any, what: str, device: torch.device, kind: torch.dtype) -> torch.Tensor:
     """Data as a tensor on the device; floats in the module's type. Raises InputError for what is no table of numbers."""
     if not isinstance(data, torch.Tensor):
-        array = np.asarray(data)
+        try:
+            array = np.asarray(data)
+        except ValueError:
+            raise InputError(
+                f"{what} are a {type(data).__name__} of unlike parts: give one table; several inputs come as one tuple a batch, "
+                "from a DataLoader or a list of batches."
+            ) from None
         if array.dtype.kind not in "fiub":
             raise InputError(f"{what} are {array.dtype}, and a network takes numbers: encode them first.")
         data = torch.from_numpy(np.array(array))

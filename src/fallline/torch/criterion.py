@@ -1,9 +1,11 @@
 """Losses of networks: torch's, by name, as a module or as any function of (outputs, targets)."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from fallline.errors import InputError
@@ -19,6 +21,10 @@ LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "poisson": functional.poisson_nll_loss,
 }
 """torch's functions; `binary_cross_entropy` takes logits, as all that follow a linear layer should."""
+MODULES = {
+    nn.CrossEntropyLoss: "cross_entropy", nn.MSELoss: "mse", nn.L1Loss: "l1", nn.HuberLoss: "huber", nn.NLLLoss: "nll",
+    nn.SmoothL1Loss: "smooth_l1", nn.BCEWithLogitsLoss: "binary_cross_entropy", nn.PoissonNLLLoss: "poisson",
+}  # fmt: skip
 CLASSED = ("cross_entropy", "nll")  # targets are numbers of classes
 
 
@@ -49,8 +55,29 @@ def criterion_of(loss: Any) -> Criterion:
         return Criterion(name, LOSSES[name])
     if not callable(loss):
         raise InputError(f"The loss is {loss!r}: give a name, a module, or a function of (outputs, targets).")
-    named = {"CrossEntropyLoss": "cross_entropy", "MSELoss": "mse", "NLLLoss": "nll"}
-    return Criterion(named.get(type(loss).__name__, getattr(loss, "__name__", type(loss).__name__)), loss)
+    functions = {function: name for name, function in LOSSES.items()}
+    known = functions.get(loss) if isinstance(loss, FunctionType) else MODULES.get(type(loss))
+    return Criterion(str(known or getattr(loss, "__name__", type(loss).__name__)), loss)
+
+
+def tried(criterion: Criterion, outputs: Any, targets: Any, weights: Any) -> None:
+    """Try the loss on a few rows. Raises InputError where it takes no weights for rows, or gives no mean."""
+    if weights is not None and weights.ndim != 1:
+        raise InputError(
+            f"The weights are {tuple(weights.shape)} in a batch: give one number for each row, by weights[:, 0]."
+        )
+    try:
+        loss = criterion(outputs, targets, weights)
+    except TypeError as error:
+        if weights is None or "reduction" not in str(error):
+            raise
+        raise InputError(f"The loss {criterion.name} takes no weights for rows, as it has no argument reduction: give it by name "
+                         f"({', '.join(LOSSES)}), or leave the weights out.") from None  # fmt: skip
+    if not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
+        shape = tuple(loss.shape) if isinstance(loss, torch.Tensor) else type(loss).__name__
+        raise InputError(
+            f"The loss {criterion.name} gives {shape} for a batch: it must be one number, the mean over the rows."
+        )
 
 
 def refuse(criterion: Criterion, outputs: Any, targets: Any) -> None:
@@ -66,7 +93,7 @@ def refuse(criterion: Criterion, outputs: Any, targets: Any) -> None:
             if outputs.ndim < 2 or outputs.shape[:1] + outputs.shape[2:] != targets.shape:
                 raise InputError(f"Shapes do not meet: {shapes} in a batch, where {criterion.name} takes (rows, classes) and "
                                  "(rows,).")  # fmt: skip
-            refuse_labels(targets, outputs.shape[1])
+            refuse_labels(criterion, targets, outputs.shape[1])
     elif criterion.name in LOSSES:
         if not targets.is_floating_point():
             raise InputError(f"{criterion.name} takes amounts, and the targets are {targets.dtype}: use cross_entropy for "
@@ -76,9 +103,10 @@ def refuse(criterion: Criterion, outputs: Any, targets: Any) -> None:
                              "every target: give both the same shape, by targets[:, None] or outputs.squeeze(1).")  # fmt: skip
 
 
-def refuse_labels(targets: torch.Tensor, classes: int) -> None:
+def refuse_labels(criterion: Criterion, targets: torch.Tensor, classes: int) -> None:
     """Raise InputError for labels that are no class's number, with the first row that has one."""
-    wrong = ((targets < 0) | (targets >= classes)) & (targets != -100)  # -100: torch's "leave it out"
+    left_out = getattr(criterion.function, "ignore_index", -100)  # as torch has it unless told
+    wrong = ((targets < 0) | (targets >= classes)) & (targets != left_out)
     if bool(wrong.any()):
         row = int(wrong.reshape(len(targets), -1).any(1).nonzero()[0])
         value = int(targets[wrong].reshape(-1)[0])

@@ -13,7 +13,7 @@ import torch
 from fallline.averages import Last
 from fallline.descent import State, looked_at
 from fallline.errors import InputError
-from fallline.torch.batches import seed_of
+from fallline.torch.batches import cut, rows_in, seed_of
 from fallline.torch.modes import mode, seeded
 from fallline.torch.optimizers import walked_by
 from fallline.torch.packing import packed, unpacked
@@ -23,6 +23,8 @@ Array = np.ndarray[Any, Any]
 FIRST = 20  # steps of a walk that are measured every one: what goes wrong at the start is seen there
 OFTEN = 25  # then one of so many is measured: norms cost a tenth of a small network's step, and so 0.4 % of a walk
 HEAD = ("loss", "gradient_norm", "loss_at_looks", "validation_loss")  # what is seen of a step, before its tensors
+FULL = ("not enough memory", "can't allocate memory")  # as torch says it of the CPU's
+ALONE = "more than 1 value per channel"  # as torch's batch norm says it
 PER_LAYER = ("gradient/", "update/")  # ‖g‖ of a tensor; ‖Δw‖/‖w‖ of it
 
 
@@ -43,6 +45,7 @@ class Autograd(NamedTuple):
     def start(self, net: Any, w: Array) -> tuple[Array, ...]:
         """The module's running statistics, no optimizer's memory yet, and the losses at w instead of those of steps."""
         held = {"optimizer": None, "name": "", "buffers": net.buffers()}
+        _put(net, w, net.buffers())  # a function that makes batches sees the module as it stands
         seen = np.full((1, len(HEAD) + 2 * len(self.layers)), np.nan, dtype=np.float32)
         seen[0, 0] = net.value(w) if self.measured else net.glance(w)
         if net.validation is not None:
@@ -65,9 +68,7 @@ class Autograd(NamedTuple):
     ) -> tuple[State, Array]:
         """Walk one segment."""
         held, flat = unpacked(state.memory[0]), net.flat
-        flat.load(torch.from_numpy(state.w))
-        for name, buffer in net.module.named_buffers():
-            buffer.copy_(held["buffers"][name])
+        _put(net, state.w, held["buffers"])
         clip, walker = walked_by(step, flat)
         if held["optimizer"] is not None:
             if held["name"] != walker.name:
@@ -92,6 +93,13 @@ class Autograd(NamedTuple):
                 except (torch.OutOfMemoryError, RuntimeError) as error:
                     raise_unless_memory(error)
                     raise InputError(too_large(net, inputs, targets)) from error
+                except ValueError as error:
+                    if ALONE not in str(error):
+                        raise
+                    raise InputError(
+                        f"Step {t:,} computes a single row, of which batch norm has no spread: take a batch_size (or accumulate) "
+                        "that leaves none over, or drop_last=True in a loader."
+                    ) from error
                 measured = t <= FIRST or t % OFTEN == 0
                 before = flat.read().clone() if measured else None
                 if measured:
@@ -123,6 +131,13 @@ class Autograd(NamedTuple):
             seen[3] = net.mean_loss(w, net.validation, buffers)
 
 
+def _put(net: Any, w: Array, buffers: dict[str, torch.Tensor]) -> None:
+    """Make w the module's parameters, and those its running statistics."""
+    net.flat.load(torch.from_numpy(w))
+    for name, buffer in net.module.named_buffers():
+        buffer.copy_(buffers[name])
+
+
 def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
     """Add the batch's gradient to what there is, in the parts that were asked for. Returns its loss."""
     if net.accumulate == 1:
@@ -131,12 +146,13 @@ def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor
         loss.backward()
         return loss.detach()
     total: Any = 0.0
-    count = -(-len(targets) // net.accumulate)
-    for first in range(0, len(targets), count):
-        part = slice(first, first + count)
-        share = len(targets[part]) / len(targets)
+    rows = rows_in(targets)
+    count = -(-rows // net.accumulate)
+    for first in range(0, rows, count):
+        part = slice(first, min(first + count, rows))
+        share = (part.stop - first) / rows
         with net.computing():
-            loss = net.loss(inputs[part], targets[part], None if weights is None else weights[part]) * share
+            loss = net.loss(cut(inputs, part), cut(targets, part), cut(weights, part)) * share
         loss.backward()
         total = total + loss.detach()
     return total
@@ -144,18 +160,18 @@ def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor
 
 def raise_unless_memory(error: Exception) -> None:
     """Let every other error go on."""
-    if not (isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)):
+    if not (isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in FULL)):
         raise error
 
 
 def too_large(net: Any, inputs: Any, targets: Any) -> str:
     """The sentence for a batch that memory does not hold, with the largest half, quarter, … of it that it does."""
-    count = len(targets)
+    count = rows_in(targets)
     fits = count // 2
     while fits:
         net.flat.clear()
         try:
-            _backward(net, inputs[:fits], targets[:fits], None)
+            _backward(net, cut(inputs, slice(fits)), cut(targets, slice(fits)), None)
             break
         except (torch.OutOfMemoryError, RuntimeError) as error:
             raise_unless_memory(error)

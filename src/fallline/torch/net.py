@@ -14,11 +14,11 @@ from torch.func import functional_call
 
 from fallline.errors import InputError
 from fallline.penalties import NoPenalty
-from fallline.torch.batches import Loaded, Made, Picked, Tensors
-from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_labels
+from fallline.torch.batches import Loaded, Made, Picked, Tensors, listed, rows_in
+from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_labels, tried
 from fallline.torch.engine import Autograd
 from fallline.torch.flat import flat_of
-from fallline.torch.modes import mode
+from fallline.torch.modes import NORMS, mode, seeded
 from fallline.torch.packing import unpacked
 from fallline.torch.schedulers import Scheduler, scheduler_of
 from fallline.torch.survey import Survey, filtered, survey
@@ -56,6 +56,9 @@ class Net:
     ) -> None:  # fmt: skip
         if precision not in (None, *TYPES):
             raise InputError(f'precision is "{precision}": leave it out, or give "bfloat16".')
+        for name, value in (("accumulate", accumulate), ("batches", 1 if batches is None else batches)):
+            if value != int(value) or value < 1:
+                raise InputError(f"{name} is {value}: it counts something, and is a whole number from 1.")
         self.module, self.device = placed(module, device)
         self.flat = flat_of(self.module)
         self.precision, self.accumulate, self.measured = precision, int(accumulate), measured
@@ -70,6 +73,11 @@ class Net:
     def layers(self) -> tuple[str, ...]:
         """Names of the trainable tensors, in the order of w."""
         return self.flat.names
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of a batch where the data come in batches of their own; None where fallline draws them."""
+        return getattr(self.data, "rows", None)
 
     @property
     def size(self) -> int:
@@ -115,7 +123,10 @@ class Net:
         Loshchilov & Hutter 2017; NAdam: Dozat 2016; decoupled decay: Loshchilov & Hutter 2019.
         """
         batch = 2 ** round(math.log2(min(max(self.n / 100, 32), 256)))
-        batch = min(getattr(self.data, "rows", batch), self.n)
+        if any(isinstance(part, NORMS) for part in self.module.modules()):
+            while self.n % batch == 1 < self.n:  # no row is left over alone
+                batch += 1
+        batch = min(self.rows or batch, self.n)
         amount = plan.amount or min(max(round(PASSES * (BASIS / self.n) ** 0.5), 10), 60)
         known = replace(
             plan, step=USUAL, variant="mini-batch", batch_size=batch, sampler="shuffled", rate=USUAL_RATE, schedule="cosine",
@@ -139,10 +150,10 @@ class Net:
             **(self._buffers if buffers is None else buffers),
         }
         total, seen = 0.0, 0
-        with torch.inference_mode(), mode(self.module, training=False), self.computing():
+        with seeded(0, self.device), torch.inference_mode(), mode(self.module, training=False), self.computing():
             for inputs, targets, weights in data.blocks(BLOCK):
                 loss = self._loss(functional_call(self.module, named, (inputs,)), targets, weights)
-                total, seen = total + float(loss) * len(inputs), seen + len(inputs)
+                total, seen = total + float(loss) * rows_in(targets), seen + rows_in(targets)
                 if seen >= rows:
                     break
         return total / seen
@@ -179,6 +190,8 @@ class Net:
         other.flat = flat_of(other.module)
         other._start = other.flat.read().numpy().copy()
         other._buffers = {name: held.clone() for name, held in other.module.named_buffers()}
+        if isinstance(self.data, Made):
+            other.data = self.data.of(other.module)
         return other
 
     def held_out(self, rows: int) -> Any:
@@ -202,10 +215,15 @@ class Net:
         return self._buffers
 
     def numbers(self) -> Iterator[Array]:
-        """What it is made of, to know it again: the weights that it starts from, the name of its loss, its rows."""
+        """What it is made of, to know it again: what the module starts from, how it is computed, its loss's name, its rows."""
         yield self._start
-        yield np.frombuffer(repr((self.criterion.name, self.layers, self.accumulate)).encode(), np.uint8)
-        yield from self.data.numbers()
+        settings = (self.criterion.name, self.layers, self.accumulate, self.precision, self.measured)
+        yield np.frombuffer(repr(settings).encode(), np.uint8)
+        frozen = (tensor.detach() for tensor in self.module.parameters() if not tensor.requires_grad)
+        for held in (*frozen, *self._buffers.values()):
+            yield held.cpu().reshape(-1).view(torch.uint8).numpy()
+        for rows in filter(None, (self.data, self.validation)):
+            yield from rows.numbers()
 
     def measuring(self) -> "Net":
         """The same objective, whose traces have losses measured on all rows (see `measured`)."""
@@ -243,12 +261,13 @@ class Net:
             for name, buffer in module.named_buffers():
                 buffer.copy_(held[name])
         if not np.array_equal(run.w, run.state.w):
-            torch.optim.swa_utils.update_bn((inputs for inputs, _, _ in self.data.blocks(BLOCK)), module)
+            with seeded(0, self.device):
+                torch.optim.swa_utils.update_bn(((inputs,) for inputs, _, _ in self.data.blocks(BLOCK)), module)
         return module.eval()
 
     def _rows(self, data: Any, batches: int | None) -> Any:
         kind = self.flat.tensors[0].dtype
-        if isinstance(data, list | tuple) and len(data) in (2, 3):
+        if isinstance(data, list | tuple) and len(data) in (2, 3) and not listed(data):
             inputs, targets, weights = (*data, None)[:3]
             return Tensors(inputs, targets, weights, self.device, kind)
         if hasattr(data, "__iter__") and not isinstance(data, torch.Tensor | np.ndarray | str | dict):
@@ -260,14 +279,16 @@ class Net:
 
     def _suited(self, loss: Any) -> Criterion:
         """The loss, tried on a few rows: what does not fit together is said before the walk and not in torch's words."""
-        inputs, targets, _ = self.data.some()
+        with seeded(0, self.device):
+            inputs, targets, weights = self.data.some()
         counted = isinstance(targets, torch.Tensor) and not targets.is_floating_point()
         criterion = criterion_of(loss if loss is not None else "cross_entropy" if counted else "mse")
         with torch.inference_mode(), mode(self.module, training=False):
             outputs = forward(self.module, inputs)
-        refuse(criterion, outputs, targets)
+            refuse(criterion, outputs, targets)
+            tried(criterion, outputs, targets, weights)
         if isinstance(self.data, Tensors) and criterion.classed(targets):
-            refuse_labels(self.data.targets, outputs.shape[1])
+            refuse_labels(criterion, self.data.targets, outputs.shape[1])
         return criterion
 
 
@@ -288,9 +309,15 @@ def placed(module: nn.Module, device: Any) -> tuple[nn.Module, torch.device]:
         raise InputError(f"{type(module).__name__} has no parameters: there is nothing to train.")
     if any(isinstance(tensor, nn.parameter.UninitializedParameter) for tensor in tensors):
         raise InputError(f"{type(module).__name__} has lazy layers without a shape: run it once on a batch first.")
-    if not any(tensor.requires_grad for tensor in tensors):
+    kinds = {tensor.dtype for tensor in tensors if tensor.requires_grad}
+    if not kinds:
         raise InputError(
             f"No parameter of {type(module).__name__} requires a gradient: unfreeze one by .requires_grad_()."
+        )
+    if not kinds & {torch.float32, torch.float64}:
+        raise InputError(
+            f"The parameters of {type(module).__name__} are {kinds.pop()}, in which small steps are lost: give module.float(), "
+            'and precision="bfloat16" for layers in half the bits.'
         )
     try:
         place = torch.device(device if device is not None else tensors[0].device)

@@ -29,7 +29,7 @@ from fallline.torch.nadamw import NAdamW
 
 Settings = dict[str, Any]
 
-FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # those that torch has in one kernel
+FUSED = {**dict.fromkeys(("SGD", "Adam", "AdamW"), ("cpu", "cuda")), "Adagrad": ("cpu",)}  # where torch has one kernel
 CLOSED = ("LBFGS",)  # those that look at the loss again within a step
 MATRICES = ("Muon",)  # those that take matrices alone
 OWN: dict[str, Settings] = {
@@ -83,7 +83,10 @@ class Torch:
         self.name, self.closed = name, name in CLOSED
         made = class_of(name)
         own: Settings = dict(OWN.get(name, {}))
-        if name in FUSED and tensors[0].device.type in ("cpu", "cuda"):
+        if (
+            tensors[0].device.type in FUSED.get(name, ())
+            and not {"fused", "foreach", "differentiable"} & settings.keys()
+        ):
             own["fused"] = True
         groups = [{"params": tensors, "factor": 1.0}]
         if scale:

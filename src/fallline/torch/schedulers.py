@@ -25,6 +25,11 @@ class Scheduler:
         self.optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=rate)
         self.scheduler = make(self.optimizer)
         self.rates = [self._rate()]
+        self.text = f"Scheduler({type(self.scheduler).__name__}, {self.scheduler.state_dict()}, every={every})"
+
+    def __repr__(self) -> str:
+        """What it began as: a checkpoint knows its plan again by it."""
+        return self.text
 
     def at(self, t: int) -> float:
         """The rate of step t, from 1."""

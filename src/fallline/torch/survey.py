@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from fallline.torch.batches import Tensors
+from fallline.torch.batches import Tensors, cut, rows_in
 from fallline.torch.modes import mode
 
 Array = np.ndarray[Any, Any]
@@ -79,7 +79,7 @@ def _drawn(net: Any, count: int) -> tuple[int, list[tuple[Any, Any, Any]]]:
     batches, seen = [], 0
     for batch in net.data.blocks(FEWEST):
         batches.append(batch)
-        seen += len(batch[0])
+        seen += rows_in(batch[1])
         if seen >= rows:
             break
     return min(seen, net.n), batches
@@ -93,10 +93,11 @@ def _losses(net: Any, w: Array, batches: list[tuple[Any, Any, Any]]) -> tuple[Ar
         for inputs, targets, weights in batches:
             buffers = {name: held.clone() for name, held in net.buffers().items()}
             outputs = functional_call(net.module, {**named, **buffers}, (inputs,))
-            for first in range(0, len(targets), CHUNK):
-                part = slice(first, first + CHUNK)
-                loss = net.criterion(outputs[part], targets[part], None if weights is None else weights[part])
-                found.append((float(loss), len(outputs[part])))
+            rows = rows_in(targets)
+            for first in range(0, rows, CHUNK):
+                part = slice(first, min(first + CHUNK, rows))
+                loss = net.criterion(cut(outputs, part), cut(targets, part), cut(weights, part))
+                found.append((float(loss), part.stop - first))
     return np.array([loss for loss, _ in found]), np.array([count for _, count in found])
 
 
