@@ -41,6 +41,8 @@ PARTS = {
     "plans": "Plans of a forecast held to the best",
     "explain": "Findings held to planted faults",
     "gauges": "What gauges cost",
+    "net_explain": "Findings on networks held to planted faults",
+    "net_finder": "Rates that are found beside a grid",
     "networks": "Networks: the engine beside a plain loop",
     "networks_watch": "What watching a loop costs",
     "examples_full": "Networks: the examples at full scale",

@@ -61,25 +61,20 @@ class Explanation:
         )
 
     def plot(self, theme: str = "light") -> Any:
-        """The run's excess as a Plotly figure, each finding shaded at the updates that show it. theme: "light" or "dark"."""
-        from fallline.figures.findings import draw_found, found_of
+        """The run's excess (a network's loss) as a Plotly figure, each finding shaded at the updates that show it.
 
-        self._refuse_network()
+        theme: "light" or "dark".
+        """
+        from fallline.figures.findings import draw_found, found_of
 
         return draw_found(found_of(self), theme)
 
-    def _refuse_network(self) -> None:
-        """Raise InputError where the optimum is unknown, above which pictures draw."""
-        if not isinstance(self.case, Case):
-            raise InputError(
-                "A network's optimum is not known, above which a picture would draw it: use run.trace.plot()."
-            )
-
     def trajectory(self) -> Trajectory:
         """What the walk met: excess by direction, noise and signal, rate and limits. Raises InputError where no point is kept
-        and the walk cannot be made again.
+        and the walk cannot be made again, and for a network.
         """
-        self._refuse_network()
+        if not isinstance(self.case, Case):
+            raise InputError("A network's optimum is not known, above which this would be measured: use plot().")
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return trajectory_of(self.case)
 

@@ -8,17 +8,20 @@ from fallline.words import number
 
 LEAP = 0.1  # ‖Δw‖/‖w‖ of a step, the largest weight's: healthy up to 0.073, planted 0.42 and more
 CREEP = 0.3  # of the weights' length, moved by all steps: healthy 0.8 and more; trying a higher rate then decides
+BRIEF = 30  # updates: where larger batches leave fewer, it is not their rate that is looked at
 LOST, WITHIN, MEAN = 2.0, 40, 10  # the mean loss of ten steps is twice that of knowing nothing, within forty
 BACK = 0.97  # of the loss of equal scores: where a run ends that fell below it and jumped
 FELL = 0.8
 FIRST = 10  # steps that a spike needs before it
 AROUND, AWAY, ABOVE = 25, 12.0, 1.5  # a spike: steps before it, their robust deviations, and their median
+ENOUGH = 8  # rows of a batch whose loss can be a spike: those of single rows are heavy-tailed in any run
 USUAL = (0.5, 2.0)  # the same, roughly, of the two rates that are tried
 SLOWER = (0.1, 0.01)
 BURSTS = 10.0  # times the median norm
 BEFORE = 12  # steps before a loss that is no number
 BEGIN = 0.1  # of the steps, in which a warm-up would have helped
-GROWS, CRITICAL, BEYOND = 4, 4.0, 2.0  # times the batch that is tried; how far below and above the noise scale
+GROWS, CRITICAL, BEYOND = 4, 4.0, 1.5  # room to grow, in batches; how far below and above the noise scale
+LONGEST = 1200  # updates of the longer walk
 FEW = 4  # steps
 BETTER = 0.7  # of the loss: what another batch must bring for as many rows
 
@@ -66,7 +69,7 @@ def edge(case: NetCase) -> Sign | None:
     if not at or leaps(case) > LEAP or case.plan.rate is None:
         return None
     calm = max(at - MEAN, 1)
-    value, bound = case.probing.sharpness(calm)
+    value, bound = case.probing.replay.sharpness(calm)
     if not value > bound:
         return None
     plan = case.slower(0.5 * bound / value)
@@ -79,6 +82,8 @@ def edge(case: NetCase) -> Sign | None:
 def too_low(case: NetCase) -> Sign | None:
     """All steps together move no weight by a third of its length, the loss has hardly fallen, and a higher rate comes further."""
     if case.plan.rate is None or case.last < 0.5 * case.first or case.broken or not len(case.losses):
+        return None
+    if case.plan.variant != "batch" and len(case.losses) < BRIEF:
         return None
     start = case.net.start()
     moved = float(np.linalg.norm(case.run.state.w - start)) / max(float(np.linalg.norm(start)), 1e-12)
@@ -124,12 +129,12 @@ def spikes(case: NetCase) -> list[int]:
 
 
 def spike(case: NetCase) -> Sign | None:
-    """A batch's loss stands far out of those before it."""
-    found = spikes(case)
+    """A batch's loss stands far out of those before it. Of a few rows no loss is unusual."""
+    found = spikes(case) if case.plan.size(case.net.n) >= ENOUGH else []
     if not found or case.broken:
         return None
     at = max(found, key=lambda t: case.losses[t - 1])
-    rows, share = case.probing.worst_rows(at)
+    rows, share = case.probing.replay.worst_rows(at)
     before = float(np.median(case.losses[max(at - 1 - AROUND, 0) : at - 1]))
     whose = f"; rows {', '.join(map(str, rows))} make {100 * share:.0f} % of it" if rows else ""
     seen = (
@@ -160,30 +165,39 @@ def clipping(case: NetCase) -> Sign | None:
 
 
 def batch(case: NetCase) -> Sign | None:
-    """The noise scale is far from the batch, and another batch at its rate comes further on as many rows."""
-    plan = case.plan
+    """The noise scale is far from the batch, and another batch comes further on as many rows.
+
+    b rows a step need rows in proportion to b + scale (McCandlish et al. 2018): a quarter of the scale costs a quarter more than
+    the least, the scale itself twice as many. Too small is told at the end, where the scale is largest, too large in the middle.
+    The rate is η times the batch's growth to the power ½ for adaptive steps and 1 for others, or η; the better of both is tried.
+    """
+    plan, n = case.plan, case.net.n
     if plan.variant == "batch" or plan.rate is None or case.broken or len(case.losses) < FEW:
         return None
-    noise = case.probing.noise(case.w)
-    size = plan.size(case.net.n)
-    if noise is None:
+    points, size = case.trace.points or [case.w], plan.size(n)
+    late, middle = case.probing.noise(case.w), case.probing.noise(points[len(points) // 2])
+    if late is None or middle is None:
         return None
-    power = 1.0 if str(plan.step).partition(":")[0].lower() in ("plain", "momentum", "nesterov", "sgd") else 0.5
-    small = noise.low > CRITICAL * size and GROWS * size <= case.net.n // 4
-    large = noise.high < size / BEYOND
+    small = late.low > CRITICAL * size and GROWS * size <= n // 4
+    large = size > BEYOND * middle.low and size >= GROWS * ENOUGH
     if not small and not large:
         return None
-    times = float(GROWS) if small else 1.0 / GROWS
-    other = max(1, round(times * size))
-    changed = case.changed(batch_size=other, variant="mini-batch", rate=float(f"{plan.rate * times**power:.3g}"))
+    noise = late if small else middle
+    other = round(min(late.low, n // 4) if small else max(min(middle.low, size) / GROWS, ENOUGH))
+    times = other / size
+    updates = max(1, round(min(len(case.losses), LONGEST * min(times, 1.0))))
+    power = 1.0 if str(plan.step).partition(":")[0].lower() in ("plain", "momentum", "nesterov", "sgd") else 0.5
+    plans = [case.changed(batch_size=other, variant="mini-batch", rate=float(f"{plan.rate * times**p:.3g}"))
+             for p in (power, 0.0)]  # fmt: skip
+    ends = [case.walked(case.net, made, max(1, round(updates / times))) for made in plans]
+    after, changed = min(ends), plans[int(np.argmin(ends))]
     interval = f"{number(noise.low)} to {number(noise.high)}"
     seen = f"steps see {size:,} rows where noise and signal are alike at {interval}."
     text = f"take {other:,} rows a step, at rate {changed.rate:g}, for as many rows in all."
-    updates = len(case.losses)
 
     def proof() -> Tried:
         before = case.walked(case.net, plan, updates)
-        after = case.walked(case.net, changed, max(1, round(updates / times)))
-        return Tried("each way over all its rows", Effect("the loss on a few hundred rows is", before, after), BETTER)
+        rows = f"each way over {updates * size:,} rows"
+        return Tried(rows, Effect("the loss on a few hundred rows is", before, after), BETTER)
 
     return Sign(seen, Change(text, changed), proof=proof)

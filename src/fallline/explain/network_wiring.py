@@ -46,7 +46,7 @@ def not_a_number(case: NetCase) -> Sign | None:
         return None
     if len(norms) > 1 and norms[-1] > BURST * np.median(norms):
         return None
-    module, operation, backward = case.probing.broken_by(t)
+    module, operation, backward = case.probing.replay.broken_by(t)
     if not operation:
         return None
     how = "the gradient of " if backward else ""
@@ -56,9 +56,12 @@ def not_a_number(case: NetCase) -> Sign | None:
 
 
 def frozen(case: NetCase) -> Sign | None:
-    """Tensors that no step changes: no gradient is asked for, none arrives, or torch does not know of them."""
+    """Tensors that no step changes: no gradient is asked for, none arrives, or torch does not know of them.
+
+    Where an operation gives zero for every row, that no gradient arrives is its doing, and no tensor's.
+    """
     names = list(case.probing.frozen)
-    if len(case.measured):
+    if len(case.measured) and not case.probing.silent:
         for name in case.net.layers:
             slopes = case.steps[f"gradient/{name}"][case.measured]
             if (slopes == 0.0).all():
@@ -94,7 +97,9 @@ def one_batch(case: NetCase) -> Sign | None:
     """The run learns next to nothing, and a copy cannot even learn 32 rows."""
     if not case.last > STILL * case.unknowing or not case.probing.classes or not case.probing.one_batch > FITS:
         return None
-    seen = f"a copy trained on 32 rows alone is left with {100 * case.probing.one_batch:.0f} % of the loss of knowing nothing."
+    seen = f"a copy trained on 32 rows alone is left with {100 * case.probing.one_batch:.0f} % of the loss of knowing nothing"
+    silent = case.probing.silent[:1]
+    seen += f"; {silent[0]} gives zero for every row." if silent else "."
     return decided(case, seen, "look at how module and loss are wired: it cannot fit what it sees.")
 
 

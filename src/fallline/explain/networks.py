@@ -26,8 +26,9 @@ class NetCase:
     """A run of a network, and what the functions of symptoms ask about it. Everything is worked out once, when first asked."""
 
     def __init__(self, run: Any, plan: Plan) -> None:
-        self.run, self.plan, self.net, self.trace = run, plan, run.objective, run.trace
-        self.probing = self.net.probing(run)
+        self.run, self.plan, self.trace = run, plan, run.trace
+        self.probing = run.objective.probing(run)
+        self.net = self.probing.net  # which begins where the run did
 
     @cached_property
     def steps(self) -> Any:
@@ -52,6 +53,11 @@ class NetCase:
         bad = ~np.isfinite(loss)
         bad[:20] |= ~np.isfinite(norm[:20])  # those that were all measured
         return int(np.flatnonzero(bad)[0]) + 1 if bad.any() else 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the walk ran away."""
+        return bool(self.run.diverged)
 
     @cached_property
     def first(self) -> float:

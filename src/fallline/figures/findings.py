@@ -48,12 +48,14 @@ PLACES: Mapping[str, Callable[[Array, Array], tuple[float, float]]] = {"stopped_
 
 
 def found_of(explanation: Any) -> FoundFacts:
-    """From a fallline.explain.explanation.Explanation: the excess of its run, in shares of that at the start."""
-    case = explanation.case
+    """From a fallline.explain.explanation.Explanation: the excess of its run, in shares of that at the start; the loss of a
+    network, whose optimum nobody knows.
+    """
+    case, known = explanation.case, hasattr(explanation.case, "prospect")
     trace = case.trace.copy()
     trace.about |= {
         "name": case.plan.name, "variant": str(case.plan.variant), "rate": case.plan.rate, "diverged": case.lost,
-        "optimum": case.prospect.height, "scale": case.prospect.first, "limit": None,
+        "limit": None, **({"optimum": case.prospect.height, "scale": case.prospect.first} if known else {}),
     }  # fmt: skip
     t, marks, elsewhere = trace["t"], [], []
     for finding in explanation.findings:
@@ -75,7 +77,7 @@ def found_of(explanation: Any) -> FoundFacts:
     )
     headline = f"{explanation.headline[0].upper()}{explanation.headline[1:]}"
     finding = headline if "is left" in headline else f"{headline}{left}"
-    curve = curves_of({case.plan.name: [trace]}, x="updates", y="excess")._replace(
+    curve = curves_of({case.plan.name: [trace]}, x="updates", y="excess" if known else "loss")._replace(
         finding=finding, said="; ".join(said)
     )
     return FoundFacts(curve, tuple(marks[:MOST]), tuple(elsewhere))

@@ -194,6 +194,12 @@ class Net:
             other.data = self.data.of(other.module)
         return other
 
+    def begun_at(self, w: Array) -> "Net":
+        """The same from another point."""
+        other = copy(self)
+        other._start = np.asarray(w, dtype=self._start.dtype)
+        return other
+
     def held_out(self, rows: int) -> Any:
         """The probe of up to so many rows that no step sees (see probe.py); None where the network has none."""
         from fallline.torch.probe import Probe

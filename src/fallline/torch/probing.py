@@ -1,33 +1,27 @@
-"""What a run of a network can be asked when it is explained: facts, replays of a step, and copies with one thing changed.
+"""What a run of a network can be asked when it is explained: facts about module, loss, rows and run.
 
-`Net.probing(run)` makes one; fallline.explain asks it and imports no torch. A replay walks the same plan from the same start,
-which gives the same bits on a CPU; a run that went on from another is not replayed.
+`Net.probing(run)` makes one; fallline.explain asks it and imports no torch. Steps walked again are in replay.py, copies with one
+thing changed in remade.py.
 """
 
 import math
 from copy import deepcopy
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from fallline.stops import Updates
-from fallline.torch.batches import Tensors
 from fallline.torch.criterion import Criterion
-from fallline.torch.gauges import EPS, curvature
 from fallline.torch.modes import mode, seeded
-from fallline.torch.packing import unpacked
 from fallline.torch.probe import Noise, Probe, probe_of
-from fallline.torch.remade import REMADE
+from fallline.torch.remade import REMADE, one_batch
+from fallline.torch.replay import Replay
 from fallline.torch.watching import Seen, Watching
 
 Array = np.ndarray[Any, Any]
 
-ONE = 32  # rows of the one batch that every network ought to fit
-FIT = "NAdam:weight_decay=0.0,scale=fan_in"  # how it is fitted
 SURE = 50.0  # a score so much above the others is certain
 LOOKS = 12  # points at which rows held out are measured
 
@@ -44,7 +38,9 @@ class Probing:
     """A network, its run, and what is found out about both; everything once."""
 
     def __init__(self, net: Any, run: Any) -> None:
-        self.net, self.run = net, run
+        elsewhere = run.trace.points and not np.array_equal(run.trace.points[0], net.start(), equal_nan=True)
+        self.net, self.run = net.begun_at(run.trace.points[0]) if elsewhere else net, run
+        self.replay = Replay(self.net, run)
 
     @cached_property
     def probe(self) -> Probe:
@@ -172,108 +168,6 @@ class Probing:
         return asleep, drops, beside
 
     @cached_property
-    def one_batch(self) -> float:
-        """The loss of 32 rows after a copy without dropout learnt them alone, as a share of that of equal scores."""
-        net, probe = self.net, self.probe
-        if not isinstance(probe.inputs, torch.Tensor):
-            return math.nan
-        part = Tensors(probe.inputs[:ONE], probe.targets[:ONE], None, net.device, net.flat.tensors[0].dtype)
-        module = deepcopy(net.module)
-        for each in module.modules():
-            if isinstance(each, nn.modules.dropout._DropoutNd):
-                each.p = 0.0
-        left = []
-        for rate, steps in ((8e-3, 60), (2e-3, 150)):
-            small = self.with_module(module, data=part)
-            plan = replace(
-                self.run.plan, **_bare(), step=FIT, variant="batch", rate=rate, budget="updates", amount=steps
-            )
-            left.append(float(plan.run(small, looks=0).trace.steps["loss"][-5:].min()) / max(self.unknowing, 1e-12))
-            if left[-1] < 0.5:
-                break
-        return min(left)
-
-    def at(self, t: int) -> Any:
-        """The run as it stood after t steps, walked again."""
-        return self.run.plan.run(self.net, looks=0, stops=[Updates(t)]) if t else None
-
-    def batch(self, t: int) -> Any:
-        """The rows of step t (from 1): numbers, or the batch itself."""
-        plan, n = self.run.plan, self.net.n
-        if plan.variant == "batch":
-            return np.arange(n)
-        sampler, segments, done = plan.order(self.net, plan.size(n)), 0, 0
-        while True:
-            segment = sampler.segment(n, segments)
-            if done + segment.length >= t:
-                return next(rows for k, rows in enumerate(segment.steps(), 1) if done + k == t)
-            segments, done = segments + 1, done + segment.length
-
-    def worst_rows(self, t: int, most: int = 5) -> tuple[list[int], float]:
-        """Of step t's batch the rows whose gradient-making loss is highest, and their share of the batch's."""
-        rows = self.batch(t)
-        if not isinstance(rows, np.ndarray) or not hasattr(self.net.data, "inputs"):
-            return [], math.nan
-        before = self.at(t - 1)
-        w = self.net.start() if before is None else before.state.w
-        tensors = self.net.named(w)
-        losses = []
-        with torch.inference_mode(), mode(self.net.module, training=False):
-            for row in rows.tolist():
-                inputs, targets, _ = self.net.data.batch(np.array([row]))
-                named = {**tensors, **self.net.buffers()}
-                losses.append(
-                    float(self.net.criterion(torch.func.functional_call(self.net.module, named, (inputs,)), targets))
-                )
-        order = np.argsort(losses)[::-1]
-        high = [k for k in order[:most] if losses[k] > 3.0 * np.median(losses)] or list(order[:1])
-        return [int(rows[k]) for k in high], float(np.sum([losses[k] for k in high]) / max(np.sum(losses), 1e-12))
-
-    def sharpness(self, t: int) -> tuple[float, float]:
-        """(λ·rate, its edge) before step t + 1: for heavy ball 2(1 + β), for Adam 38 of the preconditioned at β₁ = 0.9."""
-        before = self.at(t)
-        if before is None:
-            return math.nan, math.nan
-        memory = unpacked(before.state.memory[0])
-        w, rate = before.state.w, float(self.run.plan.pace(self.net, self.run.plan.rate).at(t + 1))
-        group = memory["optimizer"]["param_groups"][0] if memory["optimizer"] and memory["name"] else {}
-        if "betas" in group:
-            beta1, beta2 = group["betas"]
-            held = memory["optimizer"]["state"]
-            squares = torch.cat([held[k]["exp_avg_sq"].reshape(-1) for k in sorted(held)]) / (1.0 - beta2**t)
-            edge = 2.0 * (1.0 + beta1) / (1.0 - beta1)
-            return rate * curvature(self.net, w, (1.0 - beta1**t) * (squares.sqrt() + EPS)), edge
-        if memory["name"] == "SGD":
-            return rate * curvature(self.net, w), 2.0 * (1.0 + float(group.get("momentum", 0.0)))
-        return math.nan, math.nan
-
-    def broken_by(self, t: int) -> tuple[str, str, bool]:
-        """(module, operation, backward) that first gave what is not finite in step t; 0: for all rows at the start."""
-        before = self.at(t - 1) if t else None
-        net, w = self.net, self.net.start() if before is None else before.state.w
-        net.flat.load(torch.from_numpy(np.array(w)))
-        if before is not None:
-            held = unpacked(before.state.memory[0])["buffers"]
-            for name, buffer in net.module.named_buffers():
-                buffer.copy_(held[name])
-        inputs, targets, weights = net.data.batch(self.batch(t)) if t else next(net.data.blocks(net.n))
-        with mode(net.module, training=True), torch.enable_grad(), Watching(net.module, keep=True) as watching:
-            loss = net.loss(inputs, targets, weights)
-        for one in watching.seen:
-            if not one.sound:
-                return one.module, one.operation, False
-        slopes: dict[int, bool] = {}
-        for _, _, out, given in watching.made:
-            for tensor in (out, *given):
-                tensor.register_hook(partial(_note, slopes, id(tensor)))  # type: ignore[no-untyped-call]
-        loss.backward()
-        net.flat.clear()
-        for module, operation, out, given in reversed(watching.made):
-            if slopes.get(id(out), True) and not all(slopes.get(id(tensor), True) for tensor in given):
-                return module, operation, True
-        return "", "", False
-
-    @cached_property
     def held_out(self) -> tuple[Array, Array, Array]:
         """(t, loss on rows held out, loss on the probe's training rows) at up to a dozen looks; empty without such rows."""
         net, trace = self.net, self.run.trace
@@ -288,9 +182,29 @@ class Probing:
             np.array([self.probe.loss(points[k]) for k in chosen]),
         )  # fmt: skip
 
+    @cached_property
+    def silent(self) -> list[str]:
+        """Operations that give zero for every row where the run begins and where it ends: nothing passes them."""
+        ends = [[one.scale == 0.0 for one in self.seen(w)] for w in (self.net.start(), self.run.state.w)]
+        named = [f"{one.operation} in {one.module}" for one in self.seen(self.net.start())]
+        return [name for name, *zero in zip(named, *ends, strict=False) if all(zero)]
+
+    @cached_property
+    def one_batch(self) -> float:
+        """The loss of 32 rows after a copy without dropout learnt them alone, as a share of that of equal scores."""
+        return one_batch(self)
+
+    def module(self) -> nn.Module:
+        """A copy of the module as the run began."""
+        self.net.flat.load(torch.from_numpy(np.array(self.net.start())))
+        copied = deepcopy(self.net.module)
+        for name, held in copied.named_buffers():
+            held.copy_(self.net.buffers()[name])
+        return copied
+
     def remade(self, how: str) -> Any:
         """A copy of the network with one thing changed: see remade.py."""
-        return REMADE[how](self, deepcopy(self.net.module))
+        return REMADE[how](self, self.module())
 
     def with_module(self, module: nn.Module, criterion: Criterion | None = None, data: Any = None) -> Any:
         other = self.net.with_module(module)
@@ -298,19 +212,3 @@ class Probing:
         other.data = other.data if data is None else data
         other.n = other.data.n
         return other
-
-
-def _note(slopes: dict[int, bool], key: int, slope: torch.Tensor) -> None:
-    """Whether the gradient at a tensor is finite."""
-    slopes[key] = bool(torch.isfinite(slope).all())
-
-
-def _bare() -> dict[str, Any]:
-    return {
-        "schedule": "constant",
-        "warmup": 0,
-        "average": "none",
-        "clip_norm": None,
-        "clip_value": None,
-        "batch_size": None,
-    }
