@@ -262,6 +262,15 @@ def test_a_finding_is_shaded_at_the_updates_that_show_it(easy):
 
 
 def test_an_explanation_holds_every_picture_that_there_is(explained):
-    assert [heading for heading, _ in explained.plots()] == [
+    pictures, undrawn = explained.pictures()
+    assert [heading for heading, _ in pictures] == [
         "Where it shows", "Noise and signal", "The rate and its limits", "The excess by direction",
     ]  # fmt: skip
+    assert not undrawn
+
+
+def test_an_explanation_says_which_picture_is_not_drawn_and_why(easy):
+    plan = Plan(step="plain", variant="batch", rate=3.0, budget="updates", amount=40)
+    pictures, undrawn = plan.run(easy).explain().pictures()
+    assert len(pictures) + len(undrawn) >= 3
+    assert any("not drawn" in sentence and "no noise" in sentence for sentence in undrawn)

@@ -276,7 +276,7 @@ def test_the_plan_that_is_taken_gets_there_about_when_it_was_forecast():
     assert choice.best in choice.candidates[:3]
     assert len(choice.candidates) == 45  # 60 but for 256 rows a step, which are not half of these
     assert [made for made, _, _ in choice.tried] == list(choice.candidates[:3])
-    assert min(choice.tried, key=lambda tried: tried[1:])[0] is choice.best
+    assert min(choice.tried, key=lambda tried: tried[1])[0] is choice.best  # the first by forecast where none arrived
     visits = [made.visits for made in choice.candidates]
     assert visits == sorted(visits)
     assert visits[-1] > 10 * visits[0]  # a choice matters here
@@ -284,7 +284,7 @@ def test_the_plan_that_is_taken_gets_there_about_when_it_was_forecast():
     traces = [replace(plan, seed=500 + seed).run(on, looks=ROWS // 16).trace for seed in range(8)]
     left = np.mean([trace["loss"] for trace in traces], axis=0) - ground.value
     first = traces[0]["visits"][int(np.argmax(left <= 0.01 * left[0]))]
-    assert 0.4 * choice.best.visits < first <= 1.3 * choice.best.visits  # it aims at 0.75 % to be sure of 1 %
+    assert 0.7 * choice.best.visits < first <= 1.8 * choice.best.visits  # the forecast is of the way to 1.3 %
 
 
 def test_no_plan_is_said_where_none_gets_there():

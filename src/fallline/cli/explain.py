@@ -110,11 +110,12 @@ def _reported(folder: Path, recipe: Any, found: Any) -> Path:
 
     headline = f"{found.headline[0].upper()}{found.headline[1:]}"
     command = shlex.join(["fallline", *sys.argv[1:]])
-    verdict = {"headline": headline, "sentences": found.sentences()}
+    pictures, undrawn = found.pictures()
+    verdict = {"headline": headline, "sentences": [*found.sentences(), *undrawn]}
     summary = {
         "fallline": __version__, "verdict": verdict, "data": {"source": recipe.source}, "command": command,
     }  # fmt: skip
-    return write_report(summary, (), (), folder / EXPLAINED, found.plots())
+    return write_report(summary, (), (), folder / EXPLAINED, pictures)
 
 
 def _explained(folder: Path, recipe: Any) -> Any:

@@ -12,7 +12,7 @@ from fallline.explain.case import DONE, Case
 from fallline.explain.finding import Change, Finding
 from fallline.explain.probe import probe
 from fallline.explain.symptoms import SLOW, SYMPTOMS, Symptom, finding_of, signs
-from fallline.explain.trajectory import Trajectory, trajectory_of
+from fallline.explain.trajectory import HEADINGS, Trajectory, trajectory_of
 from fallline.objectives.linear import RowObjective
 from fallline.plan import Plan
 from fallline.problem import Charges
@@ -80,11 +80,16 @@ class Explanation:
 
     def plots(self) -> list[tuple[str, Any]]:
         """Every picture that can be drawn of the run, each with its heading: findings, noise, rates, directions."""
+        return self.pictures()[0]
+
+    def pictures(self) -> tuple[list[tuple[str, Any]], list[str]]:
+        """The same, and why the others are not drawn, a sentence each."""
         made = [("Where it shows", self.plot())]
         try:
-            return made + self.trajectory().plots()
-        except InputError:
-            return made
+            walk = self.trajectory()
+        except InputError as error:
+            return made, [f"Noise, rates and directions along the way are not drawn: {error}"]
+        return made + walk.plots(), [f"{HEADINGS[name]}: not drawn. {why}" for name, why in walk.missing.items()]
 
     def applied(self, charges: Charges, reading: Mapping[str, Any]) -> tuple[Change, Charges, dict[str, Any]] | None:
         """The first change that is borne out and that a recipe can say, with charges and reading changed likewise."""
