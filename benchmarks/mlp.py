@@ -12,6 +12,7 @@ import gzip
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,8 @@ def epochs(X: Any, y: Any, repeats: int) -> Found:
     for dtype in (np.float32, np.float64):
         rows = X.astype(dtype)
         for hidden in HIDDEN:
-            made: list[Callable[[int], Any]] = [lambda k, h=hidden: theirs(h, k, 0).fit(rows, y)]  # noqa: B023 - used at once
-            made += [lambda k, h=hidden, s=s: ours(h, k, 0, solver=s).fit(rows, y) for s in ("adam", "auto")]  # noqa: B023
+            made: list[Callable[[int], Any]] = [partial(_fitted, theirs, hidden, rows, y)]
+            made += [partial(_fitted, partial(ours, solver=solver), hidden, rows, y) for solver in ("adam", "auto")]
             longer, shorter = least(made, 4, repeats), least(made, 1, repeats)
             peer, adam, auto = ((a - b) / 3.0 for a, b in zip(longer, shorter, strict=True))
             kind = np.dtype(dtype).name
@@ -114,6 +115,10 @@ def theirs(hidden: int, passes: int, seed: int, rate: float = 1e-3) -> Any:
     """scikit-learn's network."""
     settings = {"hidden_layer_sizes": (hidden,), "batch_size": BATCH, "learning_rate_init": rate, "max_iter": passes}
     return Theirs(**settings, random_state=seed, tol=0.0, n_iter_no_change=10**6)
+
+
+def _fitted(made: Callable[..., Any], hidden: int, X: Any, y: Any, passes: int) -> Any:
+    return made(hidden, passes, 0).fit(X, y)
 
 
 def ours(hidden: int, passes: int, seed: int, **settings: Any) -> Any:

@@ -4,7 +4,8 @@ The first three are not forecast: short trials of the same plan stand for foreca
 at. Each kind is a sound run, as in faults.py, and the faults that it can have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class Kind(NamedTuple):
     loss: Any
     faults: tuple[str, ...]
     penalty: Callable[[int], Any] = lambda n: None
-    settings: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    settings: Mapping[str, Any] = MappingProxyType({})
     stops: tuple[Any, ...] = ()
 
     def trial(self, rng: np.random.Generator) -> Trial | None:

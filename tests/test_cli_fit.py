@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from fallline.cli import main
 from fallline.fitting import Recipe, fit
 from fallline.fitting.fit import Hooks
-from fallline.fitting.folder import CHECKPOINT, CONTENTS, LOG, PLAN, TRACE
+from fallline.fitting.folder import CHECKPOINT, CONTENTS, EXPLAINED, LOG, PLAN, TRACE
 from fallline.fitting.log import looks_in
 from fallline.model import FILE, Model
 from fallline.trace import Trace
@@ -383,7 +383,7 @@ def test_wrong_use_is_refused(case, table, model_of_the_table):
 
 
 def test_every_file_of_a_fit_is_known_to_its_folder():
-    assert FILES | {CHECKPOINT} == set(CONTENTS)
+    assert FILES | {CHECKPOINT, EXPLAINED} == set(CONTENTS)
     assert LOG in FILES
 
 

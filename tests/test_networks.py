@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader, TensorDataset
 import fallline
 from fallline import InputError, Net, Plan, Trace, descend
 from fallline.averages import AVERAGES
-from fallline.losses import SquaredError
 from fallline.samplers import Batch, Shuffled
 from fallline.schedules import Constant, InverseTime
 from fallline.steps import STEPS, ClipNorm, ClipValue, Momentum
@@ -325,75 +324,6 @@ def test_a_run_that_diverges_says_so():
         Net(network(torch.float32), (table(torch.float32)[0], torch.ones(ROWS, 2)))
     )
     assert run.diverged
-
-
-X, LABELS = table(torch.float32)
-AMOUNTS = X[:, :2]
-BAD = {
-    "no parameters": (nn.ReLU(), (X, LABELS), None, "no parameters"),
-    "all frozen": (network(torch.float32).requires_grad_(False), (X, LABELS), None, "requires a gradient"),
-    "lazy": (nn.LazyLinear(2), (X, LABELS), None, "lazy"),
-    "too few columns": (network(torch.float32), (X[:, :3], LABELS), None, r"\(2, 3\)"),
-    "more targets": (network(torch.float32), (X[:50], LABELS), None, "50 rows of inputs and 96 targets"),
-    "a label too high": (network(torch.float32), (X, LABELS * 2), None, "is 2, and the module has 2 outputs"),
-    "a label below zero": (network(torch.float32), (X, LABELS - 1), None, "is -1"),
-    "classes under mse": (network(torch.float32), (X, LABELS), "mse", "takes amounts"),
-    "amounts under cross entropy": (network(torch.float32), (X, X[:, 0]), "cross_entropy", "numbers of classes"),
-    "shapes that broadcast": (network(torch.float32), (X, X[:, 0]), "mse", "Shapes do not meet"),
-    "text": (network(torch.float32), (np.array([["a"] * WIDE] * ROWS), LABELS), None, "takes numbers"),
-    "a number missing": (network(torch.float32), (torch.where(X > 2, torch.nan, X), LABELS), None, "have nan in row"),
-    "no rows": (network(torch.float32), (X[:0], LABELS[:0]), None, "no rows"),
-    "an unknown loss": (network(torch.float32), (X, LABELS), "focal", 'no loss "focal"'),
-    "a loss that is none": (network(torch.float32), (X, LABELS), 3, "The loss is 3"),
-    "three parts": (network(torch.float32), [(X, LABELS, LABELS)] * 3 + [0], None, "3 parts"),
-    "no data": (network(torch.float32), 3, None, "The data are int"),
-    "an iterator without a length": (network(torch.float32), iter([(X, LABELS)]), None, "how many batches"),
-    "an empty loader": (
-        network(torch.float32),
-        DataLoader(TensorDataset(X[:3], LABELS[:3]), 5, drop_last=True),
-        None,
-        "0 batch",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_what_does_not_suit_is_refused_in_one_sentence(case):
-    module, data, loss, says = BAD[case]
-    with pytest.raises(InputError, match=says):
-        Net(module, data, loss)
-
-
-class Ends:
-    """A loader whose second pass has another length."""
-
-    def __init__(self, passes):
-        self.passes, self.begun = passes, 0
-
-    def __len__(self):
-        return 3
-
-    def __iter__(self):
-        self.begun += 1
-        return iter([(X[:8], LABELS[:8])] * (3 if self.begun < 4 else self.passes))
-
-
-@pytest.mark.parametrize(("passes", "says"), [(2, "ended after 2 of its 3"), (4, "more than the 3 batches")])
-def test_a_loader_that_changes_its_length_is_named(passes, says):
-    with pytest.raises(InputError, match=says):
-        Plan(step="adam", rate=0.01, amount=50).run(Net(network(torch.float32), Ends(passes)))
-
-
-def test_what_cannot_be_used_is_named_with_what_can():
-    with pytest.raises(InputError, match="precision"):
-        Net(network(torch.float32), (X, LABELS), precision="float8")
-    with pytest.raises(InputError, match='device "cuda:99"'):
-        Net(network(torch.float32), (X, LABELS), device="cuda:99")
-    with pytest.raises(InputError, match="saga walks linear models"):
-        Plan(step="saga").run(Net(network(torch.float32), (X, LABELS)))
-    linear = fallline.Linear(X.numpy(), X[:, 0].numpy(), SquaredError())
-    with pytest.raises(InputError, match=r"class of torch\.optim, for networks"):
-        Plan(step="AdamW", rate=0.1).run(linear)
 
 
 @pytest.mark.parametrize("average", ["none", "fading"])

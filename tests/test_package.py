@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import fallline
 
@@ -39,15 +40,20 @@ def test_an_unknown_name_is_refused_as_python_does() -> None:
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_the_readme_runs(page: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
     names = {"fallline": fallline, "X": X, "y": X @ [1.0, -2.0, 0.5] + rng.normal(size=200)}
-    for block in blocks[1:]:
+    for block in blocks[1:3]:
         exec(compile(block, page, "exec"), names)
     assert names["model"].reason_
     assert names["run"].reason
     assert len(names["run"].w) == 4
+    module = torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Flatten(0))
+    names |= {"module": module, "optimizer": torch.optim.SGD(module.parameters(), 0.1)}
+    exec(compile(blocks[3], page, "exec"), names)
+    assert names["run"].state.t > 0
+    assert isinstance(names["model"], torch.nn.Module)
 
 
 def test_the_readme_quotes_what_the_command_says() -> None:

@@ -22,10 +22,10 @@ def checkpointed(
 ) -> Run:
     """Run a plan on an objective, and put the walk into a file every so many seconds, and at its end.
 
-    Where the file exists, the walk goes on from it, to the same bits as if nothing had ended it (on a CPU, for a network); a
-    run that was over is given back as it ended. The file is replaced as a whole: a kill while it is written leaves the one
-    before. every: seconds between two checkpoints, taken at the ends of segments. Raises InputError for a file of other data
-    or another plan, a damaged one, and one that cannot be written.
+    Where the file exists, the walk goes on from it, to the same bits as if nothing had ended it (for a network on a CPU, with
+    as many threads); a run that was over is given back as it ended. The file is replaced as a whole: a kill while it is written
+    leaves the one before. every: seconds between two checkpoints, taken at the ends of segments. Raises InputError for a file of
+    other data or another plan, a damaged one, and one that cannot be written.
     """
     path, mark = Path(path), mark_on(objective, repr(plan))
     run = run_from(path.read_bytes(), path.name, mark) if path.exists() else None

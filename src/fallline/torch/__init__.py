@@ -3,10 +3,12 @@
 Read net.py first, then engine.py; watch.py is for loops of your own.
 """
 
+from importlib import import_module
+
 from fallline.errors import InputError
 
 try:
-    import torch as _torch  # noqa: F401
+    import_module("torch")
 except ImportError as missing:
     raise InputError("Networks need PyTorch, which is not installed: pip install fallline[torch].") from missing
 

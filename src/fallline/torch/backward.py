@@ -51,7 +51,7 @@ class Heard:
                 register: Any = tensor.register_post_accumulate_grad_hook if later else tensor.register_hook
                 self.handles.append(register(self.arrived))
 
-    @unserializable_hook  # type: ignore[untyped-decorator] # torch.save leaves it out without a warning
+    @unserializable_hook  # torch.save leaves it out without a warning
     def arrived(self, given: torch.Tensor) -> None:
         """A gradient is about to be added to a tensor, or was added to `given`: the first of a pass tells of the pass."""
         number = torch._C._current_graph_task_id()  # as torch's register_multi_grad_hook asks

@@ -5,6 +5,7 @@ memory, chance comes from (seed, segment), so 10 epochs and 10 more are the same
 """
 
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +106,7 @@ class Autograd(NamedTuple):
                 if measured:
                     _slopes(flat, seen[k], len(self.layers))
                 clip(flat)
-                walker.step(paces[k], t, lambda: _again(net, flat, inputs, targets, weights))  # noqa: B023 - used at once
+                walker.step(paces[k], t, partial(_again, net, flat, inputs, targets, weights))
                 if before is not None:
                     _updates(flat, before, seen[k], len(self.layers))
                 if averaged:

@@ -110,7 +110,7 @@ class Replay:
         slopes: dict[int, bool] = {}
         for _, _, out, given in watching.made:
             for tensor in (out, *given):
-                tensor.register_hook(partial(_note, slopes, id(tensor)))  # type: ignore[no-untyped-call]
+                tensor.register_hook(partial(_note, slopes, id(tensor)))
         loss.backward()
         net.flat.clear()
         for module, operation, out, given in reversed(watching.made):

@@ -54,18 +54,19 @@ class Watching(TorchFunctionMode):
         super().__init__()
         self.seen: list[Seen] = []
         self.made: list[tuple[str, str, torch.Tensor, list[torch.Tensor]]] = []
-        self.keep, self._path, self._module, self._hooks = keep, [""], module, []  # type: ignore[var-annotated]
+        self.keep, self._path, self._module = keep, [""], module
+        self._hooks: list[Any] = []
 
     def __enter__(self) -> "Watching":
         for name, part in self._module.named_modules():
             label = f"{name} ({type(part).__name__})" if name else type(part).__name__
             self._hooks.append(part.register_forward_pre_hook(lambda *_, label=label: self._path.append(label)))
             self._hooks.append(part.register_forward_hook(lambda *_: self._path.pop() and None))
-        super().__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()
         return self
 
     def __exit__(self, *what: Any) -> None:
-        super().__exit__(*what)  # type: ignore[no-untyped-call]
+        super().__exit__(*what)
         for hook in self._hooks:
             hook.remove()
 
