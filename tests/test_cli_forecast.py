@@ -21,7 +21,7 @@ def test_a_forecast_says_its_curve_its_limits_and_its_cost(tmp_path):
     assert first[:2] == ["0", "0"]
     assert float(last[2]) < float(first[2])
     for word in (
-        "mini-batch 16 · rate 0.05",
+        "Mini-batch 16 · rate 0.05",
         "working limit",
         "condition number is",
         '"s1"',

@@ -201,6 +201,9 @@ def test_the_moment_that_is_marked_is_where_the_gauges_cross(on, noisy, met):
     last_below = max(t for t in looks if t < trace["t"][first])
     assert over.any()
     assert last_below <= moment <= min(t for t in looks if t >= trace["t"][first])
+    even = (on.n - met.even) / (on.n - 1) / met.even  # the share of so many rows: noise is then as long as the signal
+    assert even * trace["gradient_spread:rows=0"][-1] == pytest.approx(trace["gradient_norm"][-1] ** 2, rel=0.02)
+    assert noisy.plan.batch_size < met.even < on.n
     figure = draw_noise(noise_of(met))
     assert [shape.x0 for shape in figure.layout.shapes] == [pytest.approx(max(moment, figure.layout.shapes[0].x0))]
     assert on_dark(figure) == draw_noise(noise_of(met), "dark").to_json()

@@ -183,6 +183,12 @@ def test_a_sample_of_rows_is_told_and_close():
     assert part.deviation[1:].min() >= 0.1
 
 
+def test_as_many_rows_a_step_as_there_are_is_called_batch():
+    found = forecast_of(objective(), batch_size=ROWS)
+    assert found.plan.variant == "batch"
+    assert found.sentences()[0].startswith("Batch · rate")
+
+
 def test_updates_against_the_batch_fall_to_a_knee():
     """Each size at its best rate: what is said for 16 rows comes true; updates fall with the batch and visits rise."""
     on = objective()

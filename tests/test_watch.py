@@ -211,7 +211,11 @@ def test_the_trace_is_one_that_is_kept_and_drawn(tmp_path):
     assert kept.about["optimizer"] == "Adam"
     assert seen.plot().data
     assert seen.plot(x="visits", theme="dark").data
-    assert "Updates" in seen.report(tmp_path / "seen.html").read_text()
+    page = seen.report(tmp_path / "seen.html").read_text("utf-8")
+    first, last = (f"{height:.3g}" for height in seen.trace["loss"][[0, -1]])
+    assert "Watched 30 steps of Adam" in page
+    assert f"the loss goes from {first} to {last}" in page
+
     assert str(seen).startswith("step 30 · loss ")
     assert "update/weight" in str(seen)
     run = seen.run()

@@ -4,7 +4,7 @@ import numpy as np
 
 from fallline.explain.finding import Change, Effect, Sign, Tried
 from fallline.explain.networks import EARLY, MOST, NetCase, advised
-from fallline.words import number
+from fallline.words import number, percent
 
 LEAP = 0.1  # ‖Δw‖/‖w‖ of a step, the largest weight's: healthy up to 0.073, planted 0.42 and more
 CREEP = 0.3  # of the weights' length, moved by all steps: healthy 0.8 and more; trying a higher rate then decides
@@ -55,7 +55,7 @@ def too_high(case: NetCase) -> Sign | None:
     at, leap = diverging(case), leaps(case)
     if not (leap > LEAP or at) or case.plan.rate is None:
         return None
-    parts = [f"a step changes {100 * leap:.0f} % of a weight"] if leap > LEAP else []
+    parts = [f"a step changes {percent(leap)} of a weight"] if leap > LEAP else []
     parts += [f"the loss is {number(case.losses[min(at, len(case.losses)) - 1])} at update {at:,} and began at "
               f"{number(case.first)}"] if at else []  # fmt: skip
     plans = [case.slower(share) for share in SLOWER]

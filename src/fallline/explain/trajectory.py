@@ -43,6 +43,7 @@ class Trajectory:
     rate: Array  # the schedule's
     signal: Array  # length of the gradient over all rows
     noise: Array  # √(tr C·share): the deviation of a step's own gradient from it
+    even: float  # rows a step with which the two are alike at the end
     local: Array  # the stable limit that the curvature here sets
     limit: float  # the same at the optimum
     working: float  # the rate whose noise floor is a tenth of the excess at the start; NaN of steps on all rows
@@ -104,7 +105,7 @@ def trajectory_of(case: Case, looks: int | None = None) -> Trajectory:
         case.plan.pace(objective, case.rate).at(1.0) if case.walks and case.constant else rate[min(1, len(at) - 1)]
     )
     missing = {} if end > 2 else dict.fromkeys(HEADINGS, "The walk was over before it could be followed.")
-    signal, noise, local, limit, working = unknown, unknown, unknown, np.nan, np.nan
+    signal, noise, even, local, limit, working = unknown, unknown, np.nan, unknown, np.nan, np.nan
     values, along = np.zeros(0), np.zeros((len(at), 0))
     if reason := _no_directions(case):
         missing.setdefault("directions", reason)
@@ -116,10 +117,11 @@ def trajectory_of(case: Case, looks: int | None = None) -> Trajectory:
         missing.setdefault("noise", whole)
     else:
         drawn_again = ORDERS[named(case.plan.sampler, ORDERS)] is WithReplacement
-        share = Rows(objective.n, case.size, not drawn_again).share
+        rows = Rows(objective.n, case.size, not drawn_again)
         signal = np.array([GradientNorm().read(objective, point) for point in w])
         spread = [GradientSpread(ROWS).read(objective, point) for point in w]
-        noise = np.sqrt(share * np.array(spread))
+        noise = np.sqrt(rows.share * np.array(spread))
+        even = rows.sharing(float(signal[-1]) ** 2 / max(spread[-1], 1e-300))
     if reason := _no_limit(case):
         missing.setdefault("rates", reason)
     else:
@@ -130,7 +132,7 @@ def trajectory_of(case: Case, looks: int | None = None) -> Trajectory:
         rates = prospect.rates(case.plan)
         working = rates.working if rates is not None and not case.batch else np.nan
     return Trajectory(
-        case.plan.name, str(case.plan.variant), case.size, trace["t"][at], case.excess[at], rate, signal, noise, local,
+        case.plan.name, str(case.plan.variant), case.size, trace["t"][at], case.excess[at], rate, signal, noise, even, local,
         float(limit), float(working), values, along, missing,
     )  # fmt: skip
 

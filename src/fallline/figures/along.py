@@ -106,15 +106,14 @@ def noise_of(found: Any) -> AlongFacts:
         most = words.number(float(ratio.max()))
         finding = f"The noise of {rows} a step stays below the signal: at most {most} of it"
     else:
-        when = "from the start" if moment <= 0 else f"after update {words.count(moment)}"
+        when = "from the start" if moment <= 0 else f"from about update {words.count(moment)} on"
         finding = (
             f"The noise of {rows} a step exceeds the signal {when}, {words.number(float(ratio[-1]))} times at the end"
         )
-    need = words.count(found.size * float(ratio[-1]) ** 2)
     how = (
         "The signal is the length of the gradient over all rows, the noise how far a step's own is off it: where noise is larger "
         "a step goes mostly by chance, and only a larger batch or a smaller rate goes on; at the end it would take some "
-        f"{need} rows to make them even."
+        f"{words.count(found.even)} rows to make them even."
     )
     lines = (Line("signal", found.signal), Line("noise", found.noise, 2, "10px,4px"))
     return AlongFacts(

@@ -41,6 +41,8 @@ def forecast_of(
     refuse_walk(plan)
     ground = ground_of(objective, start=start) if ground is None else ground
     n = objective.n
+    if plan.variant != "batch" and plan.size(n) == n:  # what it comes to is what it is called
+        plan = replace(plan, variant="batch", batch_size=n)
     rows = Rows(n, plan.size(n), ORDERS[named(plan.sampler, ORDERS)] is not WithReplacement)
     step = plan.stepper(objective)[0]
     rule, origin = rule_of(step), objective.start() if start is None else np.asarray(start, float)

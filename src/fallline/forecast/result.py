@@ -137,13 +137,17 @@ class Forecast:
         end = f"after {self.t[-1]:,.0f} updates the excess is {left} of that at the start"
         updates = self.updates_to()
         if not np.isfinite(updates):
-            return f"{self.plan.name} does not come within 1 % of the excess at the start: {end}."
+            return f"{self._named()} does not come within 1 % of the excess at the start: {end}."
         took = f", about {updates * self.seconds_per_update:.2g} s" if np.isfinite(self.seconds_per_update) else ""
         visits = updates * self.n / self.per_pass
         return (
-            f"{self.plan.name} has 1 % of the excess left after {updates:,.0f} updates ({visits:,.0f} row visits, "
+            f"{self._named()} has 1 % of the excess left after {updates:,.0f} updates ({visits:,.0f} row visits, "
             f"{updates / self.per_pass:.3g} passes{took}); {end}."
         )
+
+    def _named(self) -> str:
+        """The plan's name at the front of a sentence."""
+        return f"{self.plan.name[:1].upper()}{self.plan.name[1:]}"
 
     def _bracket(self) -> list[str]:
         if np.isnan(self.bound):

@@ -71,6 +71,10 @@ class Rows(NamedTuple):
         left = (self.n - sizes) / max(self.n - 1, 1) if self.reshuffled else 1.0
         return float(np.mean(left / sizes))
 
+    def sharing(self, share: float) -> float:
+        """Rows a step whose share that is: 1/share drawn afresh; without replacement n/(1 + share·(n − 1)), never above n."""
+        return max(1.0, self.n / (1.0 + share * (self.n - 1)) if self.reshuffled else 1.0 / max(share, 1e-300))
+
 
 class Walk(NamedTuple):
     """What is to be forecast."""

@@ -16,6 +16,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import overload
 
 from fallline import methods
+from fallline.kernels.signals import uncut
 from fallline.kernels.stamp import STAMP
 from fallline.losses import LOSSES, MULTICLASS, Softmax
 from fallline.notes import tell
@@ -99,6 +100,7 @@ def compiled(function: Callable[..., Any], fastmath: Any = FAST) -> Any:
     """Compile `function` at its first call with each combination of types, and keep the machine code on disk."""
     kernel = njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
     kernel._cache = Cache(function)
+    kernel.compile = uncut(kernel.compile)
     return kernel
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fallline import words
 from fallline.descent import Run, State
 from fallline.errors import InputError
 from fallline.torch.backward import Heard, Value
@@ -113,13 +114,15 @@ class Seen:
         from fallline import __version__
         from fallline.report import write_report
 
-        pictures, said = [("Gradients", self._gradients()), ("Updates", self._updates())], str(self)
-        summary = {
-            "fallline": __version__,
-            "verdict": {"headline": f"{said[0].upper()}{said[1:]}", "sentences": [f"Watched beside a loop that steps "
-                        f"{self.about['optimizer']}: the loss is that of the batches, each before its step."]},
-        }  # fmt: skip
-        return write_report(summary, [self._known()] if self.record.known else [], (), path, pictures)
+        pictures = [("Loss", self.plot())] if self.record.known else []
+        pictures += [("Gradients", self._gradients()), ("Updates", self._updates())]
+        headline = f"Watched {words.times(self._t, 'step', 'steps')} of {self.about['optimizer']}"
+        if self.record.known:
+            heights = self._known()["loss"]
+            headline += f": the loss goes from {words.number(heights[0])} to {words.number(heights[-1])}"
+        said = ["The loss is that of the batches, each before its step."]
+        summary = {"fallline": __version__, "verdict": {"headline": headline, "sentences": said}}
+        return write_report(summary, [], (), path, pictures)
 
     def run(self, net: Any = None) -> Run:
         """The loop so far as a Run. net: the fallline.Net that it went down, where there is one."""
