@@ -12,8 +12,8 @@ import numpy as np
 
 from fallline import Linear, Plan, SoftmaxRegression, solve
 from fallline.errors import InputError
-from fallline.explain.prospect import READ, Prospect
-from fallline.forecast.ground import ground_of
+from fallline.explain.prospect import Prospect
+from fallline.forecast.ground import READ, ground_of
 from fallline.gauges import Validation
 from fallline.losses import Huber, LogLoss, Poisson, Softmax, SquaredError
 from fallline.penalties import L1, L2, NoPenalty

@@ -25,8 +25,8 @@ from fallline.gauges import (
     WithinMargin,
 )
 from fallline.losses import LogLoss
+from fallline.parts import part
 from fallline.penalties import L2
-from fallline.plan import part
 from fallline.stops import GradientNorm as ByGradient
 from fallline.stops import Updates
 from fallline.trace import COLUMNS, Trace

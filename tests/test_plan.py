@@ -16,8 +16,9 @@ from fallline.errors import InputError
 from fallline.executors import METHODS, usual
 from fallline.losses import LOSSES, SquaredError
 from fallline.objectives import Linear
+from fallline.parts import SPANS, part
 from fallline.penalties import L2, PENALTIES
-from fallline.plan import BUDGETS, ORDERS, SPANS, VARIANTS, WAYS, Plan, objective_of, part
+from fallline.plan import BUDGETS, ORDERS, VARIANTS, WAYS, Plan, objective_of
 from fallline.samplers import SAMPLERS
 from fallline.schedules import SCHEDULES, Cosine, InverseTime
 from fallline.steps import STEPS, Adam, Momentum

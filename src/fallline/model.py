@@ -20,7 +20,7 @@ from fallline.errors import InputError
 from fallline.files import write_whole
 from fallline.losses import LOSSES, LogLoss, ModifiedHuber
 from fallline.losses import MULTICLASS as OF_CLASSES
-from fallline.plan import part
+from fallline.parts import part
 
 Array = np.ndarray[Any, Any]
 

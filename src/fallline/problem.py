@@ -13,8 +13,9 @@ from fallline.errors import InputError
 from fallline.losses import CLASSIFICATION, LOSSES, MULTICLASS, POSITIVE
 from fallline.objectives.linear import refuse_targets
 from fallline.objectives.order import run_of
+from fallline.parts import part
 from fallline.penalties import L1, L2, ElasticNet
-from fallline.plan import objective_of, part
+from fallline.plan import objective_of
 from fallline.rows import CSR, Dense
 
 LOSS_OF = {"regression": "squared_error", "binary": "log_loss", "multiclass": "softmax"}

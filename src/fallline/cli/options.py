@@ -158,7 +158,7 @@ def options(*groups: list[Any]) -> Callable[[Command], Command]:
 
 def budget_of(given: dict[str, Any]) -> tuple[str, float | None]:
     """The unit and the amount of the budget, taken out of the options; InputError for two of them."""
-    from fallline.plan import positive
+    from fallline.parts import positive
 
     budgets = [(name, given.pop(name)) for name in ("epochs", "updates", "visits", "seconds")]
     chosen = [(name, amount) for name, amount in budgets if amount is not None]

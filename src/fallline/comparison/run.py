@@ -22,7 +22,7 @@ from fallline.executors.level import height_at_level
 from fallline.losses import POSITIVE, LogLoss, Softmax, SquaredError
 from fallline.objectives.floor import floor_of
 from fallline.objectives.passes import threads_at_most
-from fallline.plan import known
+from fallline.parts import known
 from fallline.problem import LOSS_OF, objective_on, place_in, strength, suited, weights_in, wording
 from fallline.reference import Limits, Optimum, limits_of, optimum_of
 from fallline.reference.baselines import Rival, rivals

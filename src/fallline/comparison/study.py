@@ -10,8 +10,9 @@ from fallline.comparison.entry import FINE
 from fallline.errors import InputError
 from fallline.executors import METHODS
 from fallline.losses import LOSSES, MULTICLASS
+from fallline.parts import known, part, positive
 from fallline.penalties import PENALTIES
-from fallline.plan import AUTO, BUDGETS, ORDERS, VARIANTS, WAYS, Plan, known, part, positive
+from fallline.plan import AUTO, BUDGETS, ORDERS, VARIANTS, WAYS, Plan
 from fallline.schedules import SCHEDULES
 from fallline.steps import STEPS
 from fallline.steps.named import class_in, is_class

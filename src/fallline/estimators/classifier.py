@@ -12,7 +12,7 @@ from fallline.estimators.labels import Labelled
 from fallline.estimators.linear import LinearDescent
 from fallline.estimators.settings import CONSTRAINTS, Task, can_stream
 from fallline.losses import LOSSES, MULTICLASS, LogLoss, ModifiedHuber, Softmax
-from fallline.plan import named, part
+from fallline.parts import named, part
 
 Array = np.ndarray[Any, Any]
 

@@ -13,7 +13,8 @@ from fallline.errors import InputError
 from fallline.estimators.settings import PART, seed_of
 from fallline.estimators.settings import SCHEDULES as THEIRS
 from fallline.estimators.streaming import Stream
-from fallline.plan import RATE, WAYS, Plan, known, part
+from fallline.parts import known, part
+from fallline.plan import RATE, WAYS, Plan
 from fallline.schedules import SCHEDULES
 from fallline.steps.named import Optimizer, is_class
 

@@ -12,7 +12,7 @@ from fallline.estimators.inputs import table_of, weights_for
 from fallline.estimators.linear import LinearDescent
 from fallline.estimators.settings import Task, can_stream
 from fallline.losses import LOSSES
-from fallline.plan import part
+from fallline.parts import part
 
 Array = np.ndarray[Any, Any]
 

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from fallline import plan
 from fallline.errors import InputError
 from fallline.estimators.streaming import Stream, stream_of
+from fallline.parts import part
 from fallline.penalties import PENALTIES
 
 Array = np.ndarray[Any, Any]
@@ -86,7 +87,7 @@ def stream_for(estimator: Any) -> Stream:
     given = _given(estimator)
     how = given["learning_rate"], given["eta0"], given["average"], given["batch_size"]
     alpha, l1_ratio = float(estimator.alpha), float(estimator.l1_ratio)
-    penalty = plan.part(PENALTIES, estimator.penalty or "none", "penalty", alpha=alpha, l1_ratio=l1_ratio)
+    penalty = part(PENALTIES, estimator.penalty or "none", "penalty", alpha=alpha, l1_ratio=l1_ratio)
     return stream_of(estimator.step, *how, alpha, penalty.prox(1.0, 1.0) != 1.0)
 
 

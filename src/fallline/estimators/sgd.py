@@ -28,8 +28,8 @@ from fallline.executors.compiled import compiled
 from fallline.losses import LOSSES
 from fallline.objectives import Linear
 from fallline.objectives.variants import with_weights
+from fallline.parts import part
 from fallline.penalties import L1, L2, ElasticNet, NoPenalty
-from fallline.plan import part
 from fallline.samplers import InOrder, Shuffled
 from fallline.schedules import Constant, InverseScaling, Optimal
 from fallline.steps import Plain

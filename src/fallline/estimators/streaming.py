@@ -11,7 +11,8 @@ from fallline.descent import Run, State
 from fallline.errors import InputError
 from fallline.executors import METHODS
 from fallline.executors.compiled import in_pieces
-from fallline.plan import RATE, WAYS, named, part
+from fallline.parts import named, part
+from fallline.plan import RATE, WAYS
 from fallline.samplers import Segment
 from fallline.schedules import SCHEDULES
 from fallline.steps import Plain

@@ -11,7 +11,7 @@ from fallline.explain.finding import EXCESS, Effect
 from fallline.explain.prospect import Prospect
 from fallline.losses import CLASSIFICATION, Softmax
 from fallline.objectives.variants import subset
-from fallline.plan import Plan
+from fallline.plan import Plan, variant_of
 from fallline.reference.limits import gathered_rows
 from fallline.trace import Trace
 
@@ -146,8 +146,9 @@ class Case:
         """The plan with so many rows a step, for as many row visits."""
         n = self.objective.n
         passes = self.plan.updates(n) * self.size / n
-        variant = "stochastic" if batch == 1 else "batch" if batch >= n else "mini-batch"
-        return replace(self.plan, variant=variant, batch_size=batch, budget="epochs", amount=float(f"{passes:.4g}"))
+        return replace(
+            self.plan, variant=variant_of(batch, n), batch_size=batch, budget="epochs", amount=float(f"{passes:.4g}")
+        )
 
     @property
     def narrow(self) -> bool:

@@ -8,18 +8,18 @@ import numpy as np
 
 from fallline.errors import InputError
 from fallline.forecast.ahead import refuse_walk
-from fallline.forecast.ground import Ground, ground_of
+from fallline.forecast.ground import READ, Ground, ground_of
 from fallline.forecast.limits import Rates, rates_of
 from fallline.forecast.tangent import Rows, Rule, Walk, rule_of, tangent
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.floor import floor_of
-from fallline.plan import ORDERS, Plan, named
+from fallline.parts import named
+from fallline.plan import ORDERS, Plan
 from fallline.samplers import WithReplacement
 from fallline.solver import solve
 
 Array = np.ndarray[Any, Any]
 
-READ = 200_000  # entries of rows that prospects are forecast from: some twenty are asked for
 CLOSE = 1e-7  # of the loss: how near the optimum is found where nothing is forecast
 SHARES = (0.03, 0.1, 0.3, 0.5)  # of the largest rate; above a half of it a run in eight is lost
 DECADES = 12  # from the rate, at most, where no largest one is known: it is then looked for by tens

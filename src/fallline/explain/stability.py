@@ -6,7 +6,8 @@ import numpy as np
 
 from fallline.explain.case import Case
 from fallline.explain.finding import Change, Sign
-from fallline.plan import WAYS, Plan, named, part
+from fallline.parts import named, part
+from fallline.plan import WAYS, Plan
 from fallline.steps import Plain
 from fallline.words import number, percent
 

@@ -15,7 +15,8 @@ from fallline.gauges import Back, GradientNorm, GradientSpread, Sharpness
 from fallline.losses import SquaredError
 from fallline.objectives.coordinates import WIDEST
 from fallline.objectives.hessian import hessian
-from fallline.plan import ORDERS, named
+from fallline.parts import named
+from fallline.plan import ORDERS
 from fallline.samplers import WithReplacement
 from fallline.stops import Updates
 

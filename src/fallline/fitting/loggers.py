@@ -7,7 +7,7 @@ from typing import Any
 
 from fallline.errors import InputError
 from fallline.fitting.log import Listener
-from fallline.plan import known
+from fallline.parts import known
 
 SHOWN = ("loss", "excess", "rate", "move", "size")
 

@@ -14,8 +14,9 @@ from fallline.data.room import bytes_of
 from fallline.errors import InputError
 from fallline.gauges import WRITTEN
 from fallline.losses import LOSSES, MULTICLASS
+from fallline.parts import part
 from fallline.penalties import PENALTIES
-from fallline.plan import ORDERS, WAYS, Plan, part
+from fallline.plan import ORDERS, WAYS, Plan
 from fallline.problem import Charges, Problem, Room, problem_of
 from fallline.schedules import SCHEDULES
 

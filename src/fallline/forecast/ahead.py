@@ -13,7 +13,8 @@ from fallline.forecast.limits import conditioning_of, floor_at, rates_of, slight
 from fallline.forecast.noise import noise_scale
 from fallline.forecast.result import SAMPLE, Forecast
 from fallline.forecast.tangent import Rows, Walk, rule_of, tangent
-from fallline.plan import ORDERS, Plan, named
+from fallline.parts import named
+from fallline.plan import ORDERS, Plan
 from fallline.samplers import WithReplacement
 from fallline.schedules import SCHEDULES
 

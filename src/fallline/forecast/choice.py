@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.errors import InputError
-from fallline.forecast.ground import Ground, ground_of
+from fallline.forecast.ground import READ, Ground, ground_of
+from fallline.forecast.noise import LEVEL
 from fallline.forecast.tangent import Rows, Walk, arrival, rule_of, tangent
-from fallline.plan import WAYS, Plan, part
+from fallline.parts import part
+from fallline.plan import WAYS, Plan, variant_of
 from fallline.schedules import Constant
 
 Array = np.ndarray[Any, Any]
@@ -17,11 +19,10 @@ Array = np.ndarray[Any, Any]
 SHARES = (0.03, 0.1, 0.2, 0.35, 0.5)  # of the largest rate; at more than half of it a run in eight is lost
 SIZES = (1, 16, 256)  # rows a step, beside all of them
 STEPS = ("plain", "momentum", "nesterov")
-LEVEL, NEAR = 0.01, 1.3  # of the excess at the start is to be left; a floor forecast so near above it may lie below
+NEAR = 1.3  # a floor forecast so near above what is to be left may lie below it
 MOST = 300  # passes: what takes longer is not wanted
 TRIED, FURTHER = 3, 2.0  # how many are walked, for at most so many times the visits that the best is forecast to take
 SEEDS, LOOKS, AFFORDABLE = 4, 40, 60.0  # walks of each, looks at one, and passes that all of them may take
-READ = 200_000  # entries of rows that candidates are forecast from
 
 
 class Candidate(NamedTuple):
@@ -63,7 +64,7 @@ def choose(objective: Any, ground: Ground | None = None) -> Choice:
     Raises InputError for what is not forecast, and where no plan comes that far.
     """
     began = time.perf_counter()
-    ground = ground if ground is not None and ground.Z.size <= READ else ground_of(objective, READ)
+    ground = ground_of(objective, READ) if ground is None else ground.within(READ)
     candidates = sorted(
         (
             _forecast(objective, ground, step, size, share)
@@ -116,8 +117,7 @@ def _forecast(objective: Any, ground: Ground, step: str, size: int, share: float
     start = objective.start()
     first = ground.look(ground.place(start), np.zeros(len(ground.linear))).excess
     path = tangent(ground, walk, start, LEVEL * first)
-    variant = "batch" if size == n else "stochastic" if size == 1 else "mini-batch"
-    plan = Plan(step=step, variant=variant, batch_size=size, rate=rate, amount=float(MOST))
+    plan = Plan(step=step, variant=variant_of(size, n), batch_size=size, rate=rate, amount=float(MOST))
     took = float(arrival(path.t, path.excess, LEVEL * first))
     if np.isinf(took):
         took = float(arrival(path.t, path.excess, NEAR * LEVEL * first))

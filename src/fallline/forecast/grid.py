@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fallline.forecast.choice import READ
-from fallline.forecast.ground import Ground, ground_of
+from fallline.forecast.ground import READ, Ground, ground_of
 from fallline.forecast.limits import slight_floor
 from fallline.forecast.noise import LEVEL
 from fallline.forecast.tangent import Rows, Rule, Walk, arrival, rule_of, tangent
-from fallline.plan import WAYS, Plan, part
+from fallline.parts import part
+from fallline.plan import WAYS, Plan, variant_of
 from fallline.schedules import Constant
 
 Array = np.ndarray[Any, Any]
@@ -83,7 +83,7 @@ def map_of(objective: Any, step: str = "plain", ground: Ground | None = None, ch
     reach from where one row a step arrives to beyond the stable limit. Raises InputError for what is not forecast.
     """
     began = time.perf_counter()
-    ground = ground if ground is not None and ground.Z.size <= READ else ground_of(objective, READ)
+    ground = ground_of(objective, READ) if ground is None else ground.within(READ)
     rule = rule_of(part(WAYS, step, "step"))
     n, start = objective.n, objective.start()
     first = ground.look(ground.place(start), np.zeros(len(ground.linear))).excess
@@ -125,7 +125,7 @@ def _telling(made: RateMap) -> list[tuple[int, int]]:
 def _walked(objective: Any, made: RateMap, i: int, j: int, optimum: float, first: float) -> Check:
     """Walk a cell on a few seeds, until the mean excess arrives or it takes much longer than forecast."""
     size, rate, updates = int(made.sizes[i]), float(made.rates[j]), float(made.updates[i, j])
-    variant = "batch" if size == made.n else "stochastic" if size == 1 else "mini-batch"
+    variant = variant_of(size, made.n)
     amount = max(2, int(np.ceil(LONGER * updates)))
     looks = max(1, round(LOOKS * -(-made.n // size) / amount))
     runs = [

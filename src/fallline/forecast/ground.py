@@ -27,6 +27,7 @@ Array = np.ndarray[Any, Any]
 
 CLOSE = 1e-9  # of the loss: how near the optimum is found
 AFFORDABLE = 500_000  # entries of rows in modes; a forecast reads them one or two hundred times
+READ = 200_000  # the same where many plans are forecast
 A_ROW = 20  # entries that a row's own losses cost as much as
 FEWEST, A_MODE = 2_000, 4  # rows that stand for the rest, at least: so many, and so many a mode
 MOST = 2.0  # variance of a score under a loss whose curvature has no bound: what a normal says beyond is of rows seldom met
@@ -62,6 +63,13 @@ class Ground(NamedTuple):
     most: float  # variance of a score that walks are taken to have, at most
     many: Array  # (modes,) how many directions of noise a mode stands for: one, but in a wide model
     bound: float  # the lowest loss is proven to be no further below `value`; NaN: not asked, as the optimum is exact
+    drawn: Array  # (modes,) of a wide model, mean square of random sums along them (see stood_for); else empty
+
+    def within(self, affordable: int) -> "Ground":
+        """The same from so many entries of rows, at most: neither optimum nor curvature is worked out again."""
+        if self.Z.size <= affordable:
+            return self
+        return read(self.objective, self.w, self.limits, self.drawn, self.bound, affordable)
 
     @property
     def sampled(self) -> bool:
@@ -128,15 +136,19 @@ def ground_of(objective: Any, affordable: int = AFFORDABLE, start: Any = None) -
             "There is no optimum to forecast towards: without a penalty separable classes let the weights grow without bound. "
             "Add an L2 penalty."
         )
-    w, curvature = run.w, objective.curvature(run.w)
-    wide, drawn, bound = objective.size > WIDEST, np.empty(0), float("nan")
-    if wide:
+    w = run.w
+    if objective.size > WIDEST:
         values, V, drawn = nodes_of(objective, w, objective.start() if start is None else np.asarray(start, float))
-        none, bound = np.empty((0, 0)), bound_of(objective, w).value
-        limits = Limits(values, none, np.empty(0), reach_of(objective, curvature), False, V)
+        reach, bound = reach_of(objective, objective.curvature(w)), bound_of(objective, w).value
+        limits = Limits(values, np.empty((0, 0)), np.empty(0), reach, False, V)
     else:
-        limits = limits_of(objective, w)
-        V = limits.vectors
+        limits, drawn, bound = limits_of(objective, w), np.empty(0), float("nan")
+    return read(objective, w, limits, drawn, bound, affordable)
+
+
+def read(objective: Any, w: Array, limits: Limits, drawn: Array, bound: float, affordable: int) -> Ground:
+    """The ground of an objective whose optimum w is known, from as many of its rows as are affordable."""
+    wide, V, curvature = len(drawn) > 0, limits.vectors, objective.curvature(w)
     modes = V.shape[1]
     rows = min(objective.n, max(FEWEST, A_MODE * modes, affordable // (modes + A_ROW)))
     chosen, shares = telling(objective, curvature, rows)
@@ -158,7 +170,7 @@ def ground_of(objective: Any, affordable: int = AFFORDABLE, start: Any = None) -
     many = stood_for(drawn, squares - slope**2, objective.spread(w, np.arange(objective.n))) if wide else np.ones(modes)
     return Ground(
         objective, w, objective.value(w), limits, len(chosen), Z, y, weights, shares, base, height, slope, linear, square,
-        MOST if type(objective.loss) not in LARGEST_CURVATURE else math.inf, many, bound,
+        MOST if type(objective.loss) not in LARGEST_CURVATURE else math.inf, many, bound, drawn,
     )  # fmt: skip
 
 
