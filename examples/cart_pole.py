@@ -4,9 +4,11 @@ The policy is played sixteen episodes at a time; the batch of all their moments 
 that learns from them: a function (module, seed) → batches. The score-function gradient (REINFORCE, Williams 1992) multiplies each
 moment's log-probability by the reward still to come. Subtracting what is usual at that time of an episode changes no mean and
 removes most of the noise (Greensmith, Bartlett & Baxter 2004); a critic learns what is usual from the state itself, with
-generalised advantages (Schulman et al. 2016). All three learn; the baseline is not needed to arrive, it makes gradients less
-noisy, which is measured here: the trace of the covariance of one episode's gradient, with the baseline over without, by the same
-policy on the same episodes.
+generalised advantages (Schulman et al. 2016). Their λ says how far the critic is trusted: what it has not learned yet is a
+bias, where played rewards only add noise. At one step a batch it lags: with the usual λ = 0.95 seven policies of fifteen did not
+come to 475 within 1,600 episodes, with 0.99 all did. All three kinds learn; the baseline is not needed to arrive, it makes
+gradients less noisy, which is measured here: the trace of the covariance of one episode's gradient, with the baseline over
+without, by the same policy on the same episodes.
 
 Run it: python examples/cart_pole.py [--seeds 5]  (needs gymnasium)
 """
@@ -22,7 +24,7 @@ from torch.distributions import Categorical
 from fallline import Net, Plan
 from fallline.stops import Updates
 
-EPISODES, DISCOUNT, GAE, MOST = 16, 0.99, 0.95, 500
+EPISODES, DISCOUNT, GAE, MOST = 16, 0.99, 0.99, 500
 WANTED, RECENT, LIMIT = 475, 96, 1600  # mean return, over so many episodes, within so many
 KINDS = ("plain", "baseline", "actor-critic")
 
@@ -123,8 +125,8 @@ class Balanced:
         return ()
 
 
-def learn(kind, seed, updates=LIMIT // EPISODES, stop=True):
-    """Train one policy; returns it, its play and the run."""
+def learn(kind, seed, updates=LIMIT // EPISODES - 1, stop=True):
+    """Train one policy; returns it, its play and the run. One batch more than updates is played: the look before the first."""
     torch.manual_seed(seed)
     play = Play(kind)
     net = Net(policy(kind), play, criterion(kind), batches=1)

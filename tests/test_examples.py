@@ -235,3 +235,24 @@ def test_a_policy_learns_to_balance_and_its_baseline_removes_noise(facts):
     assert max(known["episodes"]["baseline"]) <= 1600
     assert all("mean return" in reason for reason in known["reason"]["baseline"])
     assert max(known["noise"]) <= 0.7
+
+
+def test_an_actor_critics_advantages_are_the_sum_of_the_critics_discounted_surprises():
+    """Schulman et al. 2016, formula 16: Â(t) = Σₗ (γλ)ˡ·(1 + γV(t+l+1) − V(t+l)), where V is 0 once the pole has fallen."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("gymnasium")
+    poles = script("cart_pole")
+    lengths, worth = (7, 12), torch.rand(12, 2, generator=torch.Generator().manual_seed(0))
+    alive = torch.tensor([[float(t < length) for length in lengths] for t in range(12)])
+    found, targets = poles.weights("actor-critic", alive, worth)
+    wanted = torch.zeros_like(alive)
+    for k, length in enumerate(lengths):
+        v = torch.cat([100.0 * worth[:length, k], torch.zeros(1)])
+        surprise = 1.0 + poles.DISCOUNT * v[1:] - v[:-1]
+        for t in range(length):
+            wanted[t, k] = sum((poles.DISCOUNT * poles.GAE) ** ahead * s for ahead, s in enumerate(surprise[t:]))
+            to_come = sum(poles.DISCOUNT**ahead for ahead in range(length - t))
+            assert targets[t, k] == pytest.approx(to_come / 100.0, rel=1e-5)
+    inside = alive.bool()
+    assert found[inside].numpy() == pytest.approx((wanted[inside] / wanted[inside].std()).numpy(), rel=1e-4, abs=1e-4)
+    assert not found[~inside].any()
