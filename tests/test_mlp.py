@@ -16,7 +16,7 @@ from fallline import InputError, MLPClassifier, MLPRegressor
 from fallline.errors import DivergedError
 from fallline.estimators.coefficients import Scales
 from fallline.estimators.network_rows import held_out
-from fallline.torch.mlp import ACTIVATIONS, Normed, perceptron, whole
+from fallline.torch.mlp import ACTIVATIONS, Best, Normed, perceptron, whole
 
 QUICK = {"max_epochs": 3, "hidden_layer_sizes": (16,)}
 
@@ -49,6 +49,21 @@ def test_columns_of_any_scale_give_the_same_predictions():
         np.abs((other.predict(X * factor + shift) + 1e6) / 1e4 - first).max() < 1e-3
     )  # float32, and digits lost to the shift
     assert np.corrcoef(first, y)[0, 1] > 0.5
+
+
+def test_the_best_point_is_that_of_the_looks_however_long_the_path(monkeypatch):
+    """ScheduleFree answers with an average, which is not what the module holds between steps."""
+    X, y = numbers()
+    model = MLPRegressor(**{**QUICK, "solver": "ScheduleFreeAdamW", "learning_rate_init": 0.01, "early_stopping": True})
+    first = model.fit(X, y).predict(X)
+    monkeypatch.setattr("fallline.trace.PATH_LIMIT", 0)
+    assert np.array_equal(model.fit(X, y).predict(X), first)
+
+
+def test_a_best_point_wants_validation_rows():
+    net = fallline.Net(torch.nn.Linear(2, 1), (np.zeros((4, 2)), np.zeros((4, 1))))
+    with pytest.raises(InputError, match=r"lowest loss on validation rows, .* give Net\(…, validation="):
+        Best(net, 1.0, 0.0, 1.0)
 
 
 def test_what_is_far_out_is_taken_for_ten_deviations():

@@ -194,14 +194,15 @@ def test_schedulers_that_cannot_be_are_named(text, says):
 
 
 class Heavy(nn.Module):
-    """Says that memory is full from so many rows on."""
+    """Says that memory is full from so many rows on, in training or in evaluation; notes how many were `tried`."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, *, training=True, kind=torch.float32):
         super().__init__()
-        self.rows, self.inside = rows, nn.Linear(WIDE, 2)
+        self.rows, self.full, self.tried, self.inside = rows, training, [], nn.Linear(WIDE, 2).to(kind)
 
     def forward(self, x):
-        if self.training and len(x) > self.rows:
+        self.tried.append(len(x))
+        if self.training == self.full and len(x) > self.rows:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return self.inside(x)
 
@@ -212,6 +213,23 @@ class Heavy(nn.Module):
 def test_a_batch_too_large_for_memory_names_the_one_that_fits(rows, says):
     with pytest.raises(InputError, match=says):
         Plan(step="adam", rate=0.01, batch_size=32).run(Net(Heavy(rows), table(torch.float32)))
+
+
+def test_what_memory_does_not_hold_in_evaluation_is_evaluated_in_parts(monkeypatch):
+    monkeypatch.setattr(fallline.torch.net, "BLOCK", 48)
+    weighted = (*table(), torch.rand(ROWS, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    net = Net(Heavy(2, training=False, kind=torch.float64), weighted)
+    net.module.tried.clear()
+    parted = net.value(net.start())
+    assert net.module.tried[:5] == [48, 24, 12, 6, 3]
+    assert max(net.module.tried[5:]) == 1  # a half of three, and no later part is larger
+    net.module.rows = ROWS
+    net.module.tried.clear()
+    assert parted == pytest.approx(net.value(net.start()), rel=1e-14)
+    assert net.module.tried == [48, 48]
+    net.module.rows = 0
+    with pytest.raises(InputError, match="A single row does not fit into the memory of cpu to be evaluated"):
+        net.value(net.start())
 
 
 def test_settings_reach_the_optimizer_and_unknown_ones_are_named():

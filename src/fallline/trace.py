@@ -56,6 +56,7 @@ class Trace:
         self.about: dict[str, Any] = {}
         self._walked = 0.0
         self.recent: list[Array] = []  # of looks that gauges look back on: the start and the last two
+        self.latest: Array | None = None  # the point noted last, however long the path; None of a trace from a file
 
     def __len__(self) -> int:
         return len(self.columns["t"])
@@ -133,6 +134,7 @@ class Trace:
         for name in columns.keys() - {*COLUMNS, *self.gauges}:  # known at a segment's end only, or to an executor or
             known = np.atleast_1d(readings.get(name, math.nan))  # a gauge that is gone
             columns[name].extend([math.nan] * (many - len(known)) + known.tolist())
+        self.latest = looks[-1].copy()
         if looks.itemsize * looks.shape[1] * len(self) <= PATH_LIMIT:
             self.points.extend(looks)
         else:

@@ -165,20 +165,26 @@ class Best:
 
     It gives a reason after `patience` looks, one a segment, whose loss was not below the best by `tol` of it; looks at a rate
     above `falling` do not count, as the loss comes down with the rate. The start is no step's doing and is never the best.
+    Raises InputError for a net without validation rows.
     """
 
     def __init__(self, net: Net, patience: float, tol: float, falling: float) -> None:
+        if net.validation is None:
+            raise InputError(
+                "The best point is the one with the lowest loss on validation rows, and the network has none: give "
+                "Net(…, validation=(inputs, targets))."
+            )
         self.net, self.patience, self.tol, self.falling = net, patience, tol, falling
         self.loss, self.look, self.seen = math.inf, 0, 1
         self.w: Array = net.start()
         self.buffers: dict[str, torch.Tensor] = net.buffers()
 
     def reason(self, trace: Any) -> str:
-        if len(trace) > self.seen:
+        if len(trace) > self.seen and trace.latest is not None:
             self.seen, loss = len(trace), trace.last("validation_loss")
             if loss < self.loss:
                 self.loss, self.look = loss, self.seen - 1
-                self.w = np.array(trace.points[-1] if trace.points else self.net.flat.read().numpy())
+                self.w = trace.latest  # what the module holds may be a point beside the answer
                 self.buffers = {name: held.clone() for name, held in self.net.module.named_buffers()}
         best, since = math.inf, 0
         for loss, rate in zip(trace.columns["validation_loss"][1:], trace.columns["rate"][1:], strict=True):

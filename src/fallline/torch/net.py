@@ -14,9 +14,10 @@ from torch.func import functional_call
 
 from fallline.errors import InputError
 from fallline.penalties import NoPenalty
-from fallline.torch.batches import Loaded, Made, Picked, Tensors, listed, rows_in
+from fallline.torch.batches import Loaded, Made, Picked, Tensors, listed
 from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_labels, tried
 from fallline.torch.engine import Autograd
+from fallline.torch.evaluation import evaluated
 from fallline.torch.flat import flat_of
 from fallline.torch.modes import NORMS, mode, seeded
 from fallline.torch.packing import unpacked
@@ -150,10 +151,13 @@ class Net:
             **(self._buffers if buffers is None else buffers),
         }
         total, seen = 0.0, 0
+
+        def loss(inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
+            return self._loss(functional_call(self.module, named, (inputs,)), targets, weights)
+
         with seeded(0, self.device), torch.inference_mode(), mode(self.module, training=False), self.computing():
-            for inputs, targets, weights in data.blocks(BLOCK):
-                loss = self._loss(functional_call(self.module, named, (inputs,)), targets, weights)
-                total, seen = total + float(loss) * rows_in(targets), seen + rows_in(targets)
+            for mean, count in evaluated(data.blocks(BLOCK), loss, self.device):
+                total, seen = total + mean * count, seen + count
                 if seen >= rows:
                     break
         return total / seen
