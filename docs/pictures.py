@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+import torch
 from playwright.sync_api import sync_playwright
+from sklearn.datasets import make_moons
+from torch import nn
 
 import fallline
 from fallline.figures import draw_bowl
 from fallline.figures.style import counterparts
 from fallline.plan import Plan
 from fallline.problem import Charges, problem_of
+from fallline.torch import find_rate
 
 DOCS = Path(__file__).resolve().parent
 IMAGES, CONCEPTS = DOCS / "images", DOCS / "concepts"
@@ -37,6 +41,7 @@ def main(names: list[str]) -> None:
             comparison(browser)
             forecasts(browser)
             explained(browser)
+            rates(browser)
         for name in names or sorted(page.stem for page in CONCEPTS.glob("*.md") if page.stem != "README"):
             concept(browser, name)
 
@@ -70,6 +75,15 @@ def explained(browser: Any) -> None:
     drawn = {"findings": found.plot(), "noise": met.plot_noise(), "directions": met.plot_directions()}
     for name, figure in drawn.items():
         take(browser, figure, IMAGES / f"explain-{name}-light.png")
+
+
+def rates(browser: Any) -> None:
+    """A rate that is found for a small network on two moons."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 2))
+    net = fallline.Net(module, make_moons(400, noise=0.2, random_state=0))
+    found = find_rate(net, Plan(step="adam", rate=1.0, batch_size=32, amount=10, schedule="cosine"))
+    take(browser, found.plot(), IMAGES / "find-rate-light.png")
 
 
 def concept(browser: Any, name: str) -> None:

@@ -6,6 +6,7 @@ from fallline.figures.arrays import draw_lines, draw_walks
 from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
 from fallline.figures.fan import draw_fan, draw_history, fan_of, history_of
+from fallline.figures.finder import draw_finder, finder_of
 from fallline.figures.findings import draw_found, found_of
 from fallline.figures.grid import draw_grid, grid_of
 from fallline.figures.layers import draw_layers, layers_of
@@ -26,6 +27,7 @@ __all__ = [
     "draw_curves",
     "draw_directions",
     "draw_fan",
+    "draw_finder",
     "draw_found",
     "draw_grid",
     "draw_history",
@@ -41,6 +43,7 @@ __all__ = [
     "draw_sweep",
     "draw_walks",
     "fan_of",
+    "finder_of",
     "found_of",
     "grid_of",
     "history_of",

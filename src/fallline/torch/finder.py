@@ -1,9 +1,11 @@
 """The rate finder: an interval from a ramp over several seeds, and a pick from a race inside it. The module stays as it was.
 
 A ramp alone is tuned to no schedule, and its steepest point lies up to two decades below the best rate (Smith 2017 for the ramp);
-the race walks a share of the budget under the schedule that the pick is for.
+the race walks shares of the budget under the schedule that the pick is for. A share prefers another rate than the whole does:
+the best rate is about a power of the budget (Bjorck et al. 2024), and two heats tell which.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -20,7 +22,8 @@ LOW, HIGH = 1e-6, 1e2  # rates of the ramp
 STEPS, EVERY = 160, 2  # of it, and between two looks
 SMOOTH = 5  # looks that a slope is taken over
 CLIMB = 0.25  # of the fall: where the loss has climbed so much after its minimum is the edge
-SHARE, RATES, RACES = 0.12, 6, 2  # of the budget a rate, how many, and seeds of each
+SHARES, RATES, RACES = (0.12, 0.3), 6, 2  # of the budget in either heat, rates of the first, and seeds of each
+MORE = 3  # rates at most by which a heat goes on while the one at its end is best
 
 
 class Ramp(NamedTuple):
@@ -33,13 +36,47 @@ class Ramp(NamedTuple):
         return self.low * self.factor ** (t - 1)
 
 
+class Heat(NamedTuple):
+    """Rates that each walked a share of the budget under the schedule."""
+
+    share: float
+    rates: Array  # (k,) ascending
+    left: Array  # (seeds, k) the loss on rows held out (or the fixed ones) at the end; infinite where a walk ran away
+
+    @property
+    def loss(self) -> Array:
+        """The mean over the seeds, in the logarithm, (k,)."""
+        return np.exp(np.log(np.maximum(self.left, 1e-12)).mean(axis=0))
+
+    @property
+    def best(self) -> float:
+        """Where the parabola through the best three neighbours is lowest, in logarithms; the best itself at an end."""
+        x, y = np.log(self.rates), np.log(self.loss)
+        k = int(y.argmin())
+        if not 0 < k < len(x) - 1 or not np.isfinite(y[k - 1 : k + 2]).all():
+            return float(self.rates[k])
+        a, b, _ = np.polyfit(x[k - 1 : k + 2] - x[k], y[k - 1 : k + 2], 2)
+        move = np.clip(-b / (2.0 * a), x[k - 1] - x[k], x[k + 1] - x[k]) if a > 0 else 0.0
+        return float(np.exp(x[k] + move))
+
+    @property
+    def around(self) -> Array:
+        """The best rate and its neighbours, (3,) or at an end (2,)."""
+        k = int(self.loss.argmin())
+        return self.rates[max(k - 1, 0) : k + 2]
+
+    def __str__(self) -> str:
+        raced = ", ".join(f"{rate:.2g}: {loss:.3g}" for rate, loss in zip(self.rates, self.loss, strict=True))
+        return f"{100 * self.share:.0f} % of the budget, {len(self.left)} seeds each: {raced}"
+
+
 @dataclass(frozen=True)
 class FoundRate:
     """What was found: `pick` is for `plan`'s schedule and budget, of which `plan` has it as its rate.
 
-    low, high: the interval, [steepest/10, minimum] of the mean over seeds; edge: where the loss climbed a quarter of its fall.
-    rates (looks,), losses (seeds, looks): of the ramps on fixed rows; spread: deviation of the seeds' minima, in decades. raced
-    (rates,), left (seeds, rates): the race, and the loss on rows held out (or the fixed ones) that each ended with.
+    low, high: the interval, [steepest/10, minimum] of the mean over seeds, wider where the race went on; edge: where the loss
+    climbed a quarter of its fall. rates (looks,), losses (seeds, looks): of the ramps on fixed rows; spread: deviation of the
+    seeds' minima, in decades; heats: of the race.
     """
 
     pick: float
@@ -49,19 +86,21 @@ class FoundRate:
     spread: float
     rates: Array
     losses: Array
-    raced: Array
-    left: Array
+    heats: tuple[Heat, ...]
     plan: Plan
+
+    def plot(self, theme: str = "light") -> Any:
+        """The ramps, the interval, the race and the pick as a Plotly figure. theme: "light" or "dark"."""
+        from fallline.figures.finder import draw_finder, finder_of
+
+        return draw_finder(finder_of(self), theme)
 
     def __str__(self) -> str:
         """In three sentences."""
-        raced = ", ".join(
-            f"{rate:.2g}: {loss:.3g}" for rate, loss in zip(self.raced, self.left.mean(axis=0), strict=True)
-        )
+        raced = f" Raced for {'; for '.join(map(str, self.heats))}." if self.heats else ""
         return (
             f"rate {self.pick:.3g} for schedule {self.plan.schedule}, from the interval {self.low:.2g} to {self.high:.2g} (edge "
-            f"{self.edge:.2g}). {len(self.losses)} ramps put the minimum within {self.spread:.2g} decades of each other. Raced "
-            f"for {100 * SHARE:.0f} % of the budget, {len(self.left)} seeds each: {raced}."
+            f"{self.edge:.2g}). {len(self.losses)} ramps put the minimum within {self.spread:.2g} decades of each other.{raced}"
         )
 
 
@@ -86,14 +125,13 @@ def find_rate(net: Any, plan: Plan | None = None, *, seeds: int = 3, race: bool 
     edge = float(rates[min(least + (int(above[0]) if len(above) else 0), len(rates) - 1)])
     low, high = float(rates[steepest]) / 10.0, float(rates[least])
     spread = float(np.std(np.log10(rates[lowest])))
-    if not race:
-        pick, raced, left = edge / 10.0, np.zeros(0), np.zeros((1, 0))
-    else:
-        raced = np.geomspace(low, high, RATES)
-        left = np.array([[_raced(net, plan, rate, seed) for rate in raced] for seed in range(RACES)])
-        pick = _bottom(np.log(raced), np.log(np.maximum(left, 1e-12)).mean(axis=0))
-    pick = float(f"{pick:.3g}")
-    return FoundRate(pick, low, high, edge, spread, rates, losses, raced, left, replace(plan, rate=pick))
+    heats: tuple[Heat, ...] = ()
+    if race:
+        first = _heat(net, plan, np.geomspace(low, high, RATES), SHARES[0])
+        heats = first, _heat(net, plan, first.around, SHARES[1])
+        low, high = (float(end(end(heat.rates) for heat in heats)) for end in (min, max))
+    pick = float(f"{_pick(*heats) if heats else edge / 10.0:.3g}")
+    return FoundRate(pick, low, high, edge, spread, rates, losses, heats, replace(plan, rate=pick))
 
 
 def _ramps(net: Any, plan: Plan, seeds: int) -> tuple[Array, Array]:
@@ -112,25 +150,38 @@ def _ramps(net: Any, plan: Plan, seeds: int) -> tuple[Array, Array]:
     return np.array([ramp.at(int(t)) for t in looks]), np.array(found)
 
 
-def _raced(net: Any, plan: Plan, rate: float, seed: int) -> float:
-    """The loss that a rate ends with after its share of the budget."""
-    updates = max(1, round(SHARE * plan.updates(net.n)))
+def _heat(net: Any, plan: Plan, rates: Array, share: float) -> Heat:
+    """The rates after that share, and on beyond either end by the same factor while the end is best."""
+    left: dict[float, list[float]] = {}
+    due, factor = rates.tolist(), float(rates[1] / rates[0])
+    while True:
+        left |= {rate: [_raced(net, plan, rate, share, seed) for seed in range(RACES)] for rate in due}
+        ascending = sorted(left)
+        heat = Heat(share, np.array(ascending), np.array([left[rate] for rate in ascending]).T)
+        k = int(heat.loss.argmin())
+        if 0 < k < len(left) - 1 or len(left) == len(rates) + MORE:
+            return heat
+        due = [ascending[0] / factor if k == 0 else ascending[-1] * factor]
+
+
+def _pick(first: Heat, second: Heat) -> float:
+    """The best rate of the longer heat, moved on by the power of the share that both heats show: down alone, to the next rate.
+
+    Above the best rate is a cliff, below it a slope, so that a drift upwards is not followed.
+    """
+    drift = math.log(second.best / first.best) / math.log(second.share / first.share)
+    return max(second.best * second.share ** -min(drift, 0.0), float(second.around[0]))
+
+
+def _raced(net: Any, plan: Plan, rate: float, share: float, seed: int) -> float:
+    """The loss that a rate ends with after a share of the budget; infinite where it ran away."""
+    updates = max(1, round(share * plan.updates(net.n)))
     warmup = min(plan.warmup, updates // 10)
     run = replace(plan, rate=rate, budget="updates", amount=updates, warmup=warmup, seed=plan.seed + seed).run(
         net, looks=0
     )
     if run.diverged or not np.isfinite(run.w).all():
-        return 1e9
+        return math.inf
     probe = Probe(net, 2048) if net.validation is None else net.held_out(2048)
     loss = probe.loss(run.w)
-    return loss if np.isfinite(loss) else 1e9
-
-
-def _bottom(x: Array, y: Array) -> float:
-    """exp of where the parabola through the best three neighbours is lowest; the best itself at an end."""
-    best = int(y.argmin())
-    if not 0 < best < len(x) - 1 or y[best - 1 : best + 2].max() > 10.0:
-        return float(np.exp(x[best]))
-    a, b, _ = np.polyfit(x[best - 1 : best + 2] - x[best], y[best - 1 : best + 2], 2)
-    move = np.clip(-b / (2.0 * a), x[best - 1] - x[best], x[best + 1] - x[best]) if a > 0 else 0.0
-    return float(np.exp(x[best] + move))
+    return loss if np.isfinite(loss) else math.inf
