@@ -10,6 +10,7 @@ import numpy as np
 from fallline.errors import InputError
 from fallline.explain.case import DONE, Case
 from fallline.explain.finding import Change, Finding
+from fallline.explain.network_trajectory import NetTrajectory, network_trajectory_of
 from fallline.explain.probe import probe
 from fallline.explain.symptoms import SLOW, SYMPTOMS, Symptom, finding_of, signs
 from fallline.explain.trajectory import HEADINGS, Trajectory, trajectory_of
@@ -69,14 +70,14 @@ class Explanation:
 
         return draw_found(found_of(self), theme)
 
-    def trajectory(self) -> Trajectory:
-        """What the walk met: excess by direction, noise and signal, rate and limits. Raises InputError where no point is kept
-        and the walk cannot be made again, and for a network.
+    def trajectory(self) -> Trajectory | NetTrajectory:
+        """What the walk met: excess by direction, noise and signal, rate and limits; of a network its noise scale beside the
+        batch and its rate beside the edge of stability. Raises InputError where no point is kept and it cannot be walked again.
         """
-        if not isinstance(self.case, Case):
-            raise InputError("A network's optimum is not known, above which this would be measured: use plot().")
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return trajectory_of(self.case)
+            if isinstance(self.case, Case):
+                return trajectory_of(self.case)
+            return network_trajectory_of(self.case)
 
     def plots(self) -> list[tuple[str, Any]]:
         """Every picture that can be drawn of the run, each with its heading: findings, noise, rates, directions."""

@@ -98,7 +98,7 @@ def trajectory_of(case: Case, looks: int | None = None) -> Trajectory:
     far = np.flatnonzero(~(case.excess <= FAR * prospect.first))
     end = int(far[0]) if len(far) else len(trace)
     cost = PRICE * objective.n * objective.model.d
-    at = _spread(max(end, 1), int(np.clip(WORK / cost, FEWEST, LOOKS)) if looks is None else looks)
+    at = spread(max(end, 1), int(np.clip(WORK / cost, FEWEST, LOOKS)) if looks is None else looks)
     w = [np.asarray(points[k], float) for k in at]
     unknown = np.full(len(at), np.nan)
     rate = np.array(trace["rate"], float)[at]
@@ -120,9 +120,9 @@ def trajectory_of(case: Case, looks: int | None = None) -> Trajectory:
         drawn_again = ORDERS[named(case.plan.sampler, ORDERS)] is WithReplacement
         rows = Rows(objective.n, case.size, not drawn_again)
         signal = np.array([GradientNorm().read(objective, point) for point in w])
-        spread = [GradientSpread(ROWS).read(objective, point) for point in w]
-        noise = np.sqrt(rows.share * np.array(spread))
-        even = rows.sharing(float(signal[-1]) ** 2 / max(spread[-1], 1e-300))
+        varied = [GradientSpread(ROWS).read(objective, point) for point in w]
+        noise = np.sqrt(rows.share * np.array(varied))
+        even = rows.sharing(float(signal[-1]) ** 2 / max(varied[-1], 1e-300))
     if reason := _no_limit(case):
         missing.setdefault("rates", reason)
     else:
@@ -138,7 +138,7 @@ def trajectory_of(case: Case, looks: int | None = None) -> Trajectory:
     )  # fmt: skip
 
 
-def _spread(looks: int, shown: int) -> Array:
+def spread(looks: int, shown: int) -> Array:
     """Which looks: evenly spread, and denser at the start, where much happens."""
     if looks <= shown:
         return np.arange(looks)
@@ -188,7 +188,7 @@ def _again(case: Case) -> list[Array]:
         raise InputError(
             "The trace keeps no points, and a walk that the clock ended is not made again: give it a budget in passes."
         )
-    wanted = set(_spread(looks, LOOKS).tolist())
+    wanted = set(spread(looks, LOOKS).tolist())
     kept = _Kept(wanted, [])
     last = int(trace.last("t"))
     every = max(1, round(-(-case.objective.n // case.size) * (looks - 1) / max(last, 1)))

@@ -2,6 +2,7 @@
 
 from fallline.figures.ahead import ahead_of, draw_ahead
 from fallline.figures.along import directions_of, draw_directions, draw_noise, draw_rates, noise_of, rates_of
+from fallline.figures.along_networks import edge_of, scale_of
 from fallline.figures.arrays import draw_lines, draw_walks
 from fallline.figures.bowl import draw_bowl
 from fallline.figures.curves import curves_of, draw_curves, plot_traces
@@ -42,6 +43,7 @@ __all__ = [
     "draw_surface",
     "draw_sweep",
     "draw_walks",
+    "edge_of",
     "fan_of",
     "finder_of",
     "found_of",
@@ -54,5 +56,6 @@ __all__ = [
     "race_of",
     "rates_of",
     "regions_of",
+    "scale_of",
     "sweep_of",
 ]

@@ -1,4 +1,4 @@
-"""Three pictures of what a walk met: its excess by direction, noise against signal, and the rate against its limits."""
+"""Pictures of what a walk met: its excess by direction, noise against signal, and the rate against its limits."""
 
 import math
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ class Line(NamedTuple):
     dash: str = "solid"
     width: float = 2.4
     muted: bool = False  # in the grey of what is no run
+    band: tuple[Array, Array] | None = None  # (looks,) below and above
 
 
 class AlongFacts(NamedTuple):
@@ -181,7 +182,8 @@ def draw_rates(facts: AlongFacts, theme: str = "light") -> go.Figure:
 def _drawn(facts: AlongFacts, theme: str) -> go.Figure:
     """Lines over updates on a logarithmic height, with guides across and a marked moment."""
     paper = style.PAPERS[theme]
-    known = np.concatenate([line.values[line.values > 0.0] for line in facts.lines] + [[v for _, v in facts.guides]])
+    known = np.concatenate([*(line.values for line in facts.lines), [value for _, value in facts.guides]])
+    known = known[np.isfinite(known) & (known > 0.0)]
     high = float(known.max())
     low = max(float(known.min()), (LOWEST if facts.shares else SMALL) * high) / MARGIN
     high *= MARGIN
@@ -202,6 +204,12 @@ def _drawn(facts: AlongFacts, theme: str) -> go.Figure:
         ink = paper.muted if line.muted else style.colour(facts.variant, line.level, theme)
         fine = np.isfinite(line.values)
         x = [axis.seen(float(t)) for t in facts.t[fine]]
+        if line.band is not None:
+            below, above = (np.clip(part[fine], low / 10, high * 10) for part in line.band)
+            figure.add_scatter(
+                x=[*x, *x[::-1]], y=[*above, *below[::-1]], fill="toself", mode="lines", line={"width": 0},
+                fillcolor=style.veil(ink, style.BAND), hoverinfo="skip", showlegend=False,
+            )  # fmt: skip
         figure.add_scatter(
             x=x, y=np.maximum(line.values[fine], low / 10), mode="lines", name=line.name,
             line={"color": ink, "width": line.width, "dash": line.dash},

@@ -5,6 +5,7 @@ thing changed in remade.py.
 """
 
 import math
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from fallline.torch.criterion import Criterion
+from fallline.torch.met import Met, met
 from fallline.torch.modes import mode, seeded
 from fallline.torch.probe import Noise, Probe, probe_of
 from fallline.torch.remade import REMADE, one_batch
@@ -102,6 +104,10 @@ class Probing:
     def noise(self, w: Array) -> Noise | None:
         """The noise scale, where there are rows enough to tell."""
         return self.probe.noise(w) if len(self.probe) >= 128 and hasattr(self.net.data, "inputs") else None
+
+    def met(self, points: Sequence[Array]) -> Met:
+        """The noise scale and the curvature's edge at those points (see met.py)."""
+        return met(self, points)
 
     @cached_property
     def saturates_twice(self) -> float:

@@ -14,6 +14,7 @@ import torch
 from fallline.errors import InputError
 from fallline.stops import Updates
 from fallline.torch.gauges import EPS, curvature
+from fallline.torch.met import edge_of
 from fallline.torch.modes import mode
 from fallline.torch.packing import unpacked
 from fallline.torch.watching import Watching
@@ -81,16 +82,13 @@ class Replay:
             return math.nan, math.nan
         memory = unpacked(before.state.memory[0])
         w, rate = before.state.w, float(self.run.plan.pace(self.net, self.run.plan.rate).at(t + 1))
-        group = memory["optimizer"]["param_groups"][0] if memory["optimizer"] and memory["name"] else {}
-        if "betas" in group:
-            beta1, beta2 = group["betas"]
-            held = memory["optimizer"]["state"]
-            squares = torch.cat([held[k]["exp_avg_sq"].reshape(-1) for k in sorted(held)]) / (1.0 - beta2**t)
-            edge = 2.0 * (1.0 + beta1) / (1.0 - beta1)
-            return rate * curvature(self.net, w, (1.0 - beta1**t) * (squares.sqrt() + EPS)), edge
-        if memory["name"] == "SGD":
-            return rate * curvature(self.net, w), 2.0 * (1.0 + float(group.get("momentum", 0.0)))
-        return math.nan, math.nan
+        edge, adaptive = edge_of(memory)
+        if not adaptive:
+            return rate * curvature(self.net, w) if np.isfinite(edge) else math.nan, edge
+        beta1, beta2 = memory["optimizer"]["param_groups"][0]["betas"]
+        held = memory["optimizer"]["state"]
+        squares = torch.cat([held[k]["exp_avg_sq"].reshape(-1) for k in sorted(held)]) / (1.0 - beta2**t)
+        return rate * curvature(self.net, w, (1.0 - beta1**t) * (squares.sqrt() + EPS)), edge
 
     def broken_by(self, t: int) -> tuple[str, str, bool]:
         """(module, operation, backward) that first gave what is not finite in step t; 0: for all rows at the start."""
