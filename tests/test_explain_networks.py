@@ -260,3 +260,13 @@ def test_findings_are_shaded_on_the_loss_of_a_networks_run():
     figure = SICK["net_spike"]().run.explain().plot()
     assert "spike" in figure.layout.annotations[-1].text
     assert any(shape.type == "rect" for shape in figure.layout.shapes)
+
+
+def test_a_slow_run_whose_labels_can_be_foretold_is_not_accused_of_others():
+    slow = case(rate=1e-4, amount=2.0)
+    slow.net.validation = slow.probing.net.validation = None  # judged by the first pass, in which every row is new
+    assert slow.losses[-5:].mean() > 0.96 * slow.chance
+    assert "net_labels" not in [one.symptom for one in slow.run.explain()]
+    assert slow.probing.elsewhere < 0.8 * slow.chance
+    others = case(y=Y[torch.randperm(len(Y), generator=torch.Generator().manual_seed(1))], rate=1e-4, amount=2.0)
+    assert others.probing.elsewhere > 0.96 * others.chance

@@ -116,6 +116,8 @@ def labels(case: NetCase) -> Sign | None:
         best = float(np.median(first[-max(len(first) // 4, 1) :]))
     if not best > CHANCE * case.chance or not case.probing.one_batch < FITS:
         return None
+    if case.probing.elsewhere < CHANCE * case.chance:  # the run was slow, and its labels can be foretold
+        return None
     seen = f"on rows that it has not learnt from the loss is {number(best)} at best, where guessing has {number(case.chance)}."
     return decided(case, seen, "check that rows of inputs and labels belong together.")
 

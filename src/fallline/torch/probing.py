@@ -18,7 +18,7 @@ from fallline.torch.criterion import Criterion
 from fallline.torch.met import Met, met
 from fallline.torch.modes import mode, seeded
 from fallline.torch.probe import Noise, Probe, probe_of
-from fallline.torch.remade import REMADE, one_batch
+from fallline.torch.remade import REMADE, elsewhere, one_batch
 from fallline.torch.replay import Replay
 from fallline.torch.watching import Seen, Watching
 
@@ -199,6 +199,11 @@ class Probing:
     def one_batch(self) -> float:
         """The loss of 32 rows after a copy without dropout learnt them alone, as a share of that of equal scores."""
         return one_batch(self)
+
+    @cached_property
+    def elsewhere(self) -> float:
+        """The lowest loss on a quarter of the probe's rows while a copy without dropout learns the others."""
+        return elsewhere(self)
 
     def module(self) -> nn.Module:
         """A copy of the module as the run began."""

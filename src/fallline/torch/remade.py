@@ -18,6 +18,7 @@ BARE: dict[str, Any] = {
     "step": FIT, "variant": "batch", "budget": "updates",
 }  # fmt: skip
 PACES = (8e-3, 60), (2e-3, 150)  # rate and steps, one after the other if need be
+BETWEEN = 5  # steps between two looks at rows that are not learnt
 FITTED = 0.5  # of the loss of equal scores: the first pace was enough
 
 
@@ -83,18 +84,31 @@ REMADE = {
 
 def one_batch(probing: Any) -> float:
     """The loss of 32 rows after a copy without dropout learnt them alone, as a share of that of equal scores."""
-    net, probe, module = probing.net, probing.probe, probing.module()
-    if not isinstance(probe.inputs, torch.Tensor):
-        return math.nan
-    part = Tensors(probe.inputs[:ONE], probe.targets[:ONE], None, net.device, net.flat.tensors[0].dtype)
-    for each in module.modules():
-        if isinstance(each, nn.modules.dropout._DropoutNd):
-            each.p = 0.0
     left = math.inf
-    for rate, steps in PACES:
-        plan = replace(probing.run.plan, **BARE, rate=rate, amount=steps)
-        losses = plan.run(probing.with_module(module, data=part), looks=0).trace.steps["loss"]
+    for pace in PACES if isinstance(probing.probe.inputs, torch.Tensor) else ():
+        losses = fitted(probing, ONE, *pace).trace.steps["loss"]
         left = min(left, float(losses[-5:].min()) / max(probing.unknowing, 1e-12))
         if left < FITTED:
             break
-    return left
+    return left if left < math.inf else math.nan
+
+
+def elsewhere(probing: Any) -> float:
+    """The lowest loss on a quarter of the probe's rows while such a copy learns the others; NaN where there are few rows."""
+    probe = probing.probe
+    count = 3 * len(probe) // 4
+    if not isinstance(probe.inputs, torch.Tensor) or count < ONE:
+        return math.nan
+    points = [w for pace in PACES for w in fitted(probing, count, *pace, looks=1).trace.points[::BETWEEN]]
+    return min((probe.loss(w, slice(count, None)) for w in points if math.isfinite(w.sum())), default=math.nan)
+
+
+def fitted(probing: Any, rows: int, rate: float, steps: int, looks: int = 0) -> Any:
+    """The run of a copy without dropout that learns the probe's first rows, all of them in each step."""
+    net, probe, module = probing.net, probing.probe, probing.module()
+    part = Tensors(probe.inputs[:rows], probe.targets[:rows], None, net.device, net.flat.tensors[0].dtype)
+    for each in module.modules():
+        if isinstance(each, nn.modules.dropout._DropoutNd):
+            each.p = 0.0
+    plan = replace(probing.run.plan, **BARE, rate=rate, amount=steps)
+    return plan.run(probing.with_module(module, data=part), looks=looks)
