@@ -198,6 +198,44 @@ def test_looks_and_steps_hold_what_the_loop_did():
     assert trace["move"][-1] == pytest.approx(np.linalg.norm(points[27] - points[20]), rel=1e-5)
 
 
+def test_a_path_too_long_to_keep_changes_nothing_else(monkeypatch):
+    """Memory is then used again from look to look."""
+    traces = []
+    for limit in (10**6, 500):  # bytes
+        monkeypatch.setattr("fallline.torch.record.PATH_LIMIT", limit)
+        torch.manual_seed(0)
+        model = mlp()
+        optimizer = torch.optim.Adam(model.parameters(), 0.01)
+        seen = watch(optimizer, model, every=2)
+        X, y = torch.randn(ROWS, WIDE), torch.randint(CLASSES, (ROWS,))
+        for _ in range(30):
+            optimizer.zero_grad()
+            functional.cross_entropy(model(X), y).backward()
+            optimizer.step()
+        traces.append((seen.trace, seen.run().w))
+    (kept, end), (dropped, other) = traces
+    assert len(kept.points) == len(kept)
+    assert not dropped.points
+    for name in ("t", "loss", "move", "size"):
+        assert np.array_equal(kept[name][1:], dropped[name][1:]), name
+    assert all(np.array_equal(kept.steps[name], dropped.steps[name], equal_nan=True) for name in kept.steps)
+    assert np.array_equal(end, other)
+
+
+def test_measured_steps_are_many_at_first_and_then_few():
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([weight], 1e-4)
+    module = nn.Module()
+    module.weight = weight
+    seen = watch(optimizer, module)
+    for _ in range(801):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    assert seen.trace["t"].tolist() == [0, *range(1, 21), *range(25, 501, 25), 600, 700, 800]
+    assert np.isfinite(seen.trace.steps["loss"]).all()
+
+
 def test_the_trace_is_one_that_is_kept_and_drawn(tmp_path):
     model = made(mlp)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)

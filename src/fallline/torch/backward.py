@@ -16,6 +16,7 @@ from torch.utils.hooks import unserializable_hook
 
 BACKWARD, GRAD = torch.autograd.backward.__code__, torch.autograd.grad.__code__
 SCALER = torch.amp.GradScaler.step.__code__
+task = torch._C._current_graph_task_id  # as torch's register_multi_grad_hook asks
 Value = float | torch.Tensor | None  # on an accelerator a tensor: to read it would wait for the device
 
 LARGE = 1024  # numbers
@@ -54,7 +55,7 @@ class Heard:
     @unserializable_hook  # torch.save leaves it out without a warning
     def arrived(self, given: torch.Tensor) -> None:
         """A gradient is about to be added to a tensor, or was added to `given`: the first of a pass tells of the pass."""
-        number = torch._C._current_graph_task_id()  # as torch's register_multi_grad_hook asks
+        number = task()
         if number == self._pass:
             return
         self._pass = number
@@ -62,15 +63,16 @@ class Heard:
         if frame is not None and frame.f_code is GRAD:
             return  # torch.autograd.grad adds to no gradient
         roots = roots_of(frame)
-        if roots and any(known() is roots[0] for known in self._roots):
-            return  # a pass within the pass, as checkpointing makes
-        others = (tensor() for tensor in self.tensors.values())
-        if self._values and not any(_sloped(tensor) for tensor in others if tensor is not given):
-            self._roots.clear()
-            self._values.clear()
-        self._roots += [weakref.ref(root) for root in roots[:1]]
+        if self._values:
+            if roots and any(known() is roots[0] for known in self._roots):
+                return  # a pass within the pass, as checkpointing makes
+            others = (tensor() for tensor in self.tensors.values())
+            if not any(_sloped(tensor) for tensor in others if tensor is not given):
+                self._roots.clear()
+                self._values.clear()
+        self._roots += map(weakref.ref, roots[:1])
         self._values.append(_total(roots))
-        self._scaled = any(root.grad_fn is not None and root.grad_fn.name() == "MulBackward0" for root in roots)
+        self._scaled = any(type(root.grad_fn).__name__ == "MulBackward0" for root in roots)
 
     def loss(self) -> Value:
         """The sum, without the factor of mixed precision; None where a pass could not be read or there was none."""
@@ -114,7 +116,7 @@ def roots_of(frame: FrameType | None) -> list[torch.Tensor]:
 def _total(roots: list[torch.Tensor]) -> Value:
     if not roots:
         return None
-    values = [root.item() if root.device.type == "cpu" else root.detach().clone() for root in roots]
+    values = [root.item() if root.is_cpu else root.detach().clone() for root in roots]
     return sum(values[1:], values[0])
 
 

@@ -44,8 +44,8 @@ class Flat:
         """Make w (size,) the parameters."""
         self.weights.copy_(w)
 
-    def read(self) -> torch.Tensor:
-        """The parameters (size,) on the CPU: not always a copy."""
+    def read(self, room: torch.Tensor | None = None) -> torch.Tensor:
+        """The parameters (size,) on the CPU: not always a copy. room: where they may be put, if they fit."""
         return self.weights.to("cpu")
 
     def slopes(self) -> list[torch.Tensor]:
@@ -73,8 +73,8 @@ class Apart(Flat):
             for tensor, part in zip(self.tensors, self.pieces(w), strict=True):
                 tensor.copy_(part)
 
-    def read(self) -> torch.Tensor:
-        return joined(self.tensors)
+    def read(self, room: torch.Tensor | None = None) -> torch.Tensor:
+        return joined(self.tensors, room)
 
 
 def flat_of(module: nn.Module) -> Flat:
@@ -85,8 +85,11 @@ def flat_of(module: nn.Module) -> Flat:
     return Flat(named) if len(kinds) == 1 and len(places) == len(named) else Apart(named)
 
 
-def joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Tensors as one vector on the CPU, in the widest of their types."""
+def joined(tensors: Sequence[torch.Tensor], room: torch.Tensor | None = None) -> torch.Tensor:
+    """Tensors as one vector on the CPU, in the widest of their types: in `room` where it fits, as new memory costs more than
+    the copy.
+    """
     parts = [tensor.detach().reshape(-1) for tensor in tensors]
     kind = max((part.dtype for part in parts), key=lambda kind: torch.finfo(kind).bits)
-    return torch.cat([part.to("cpu", kind) for part in parts])
+    fits = room is not None and room.dtype == kind and len(room) == sum(part.numel() for part in parts)
+    return torch.cat([part.to("cpu", kind) for part in parts], out=room if fits else None)

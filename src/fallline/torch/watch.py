@@ -24,17 +24,20 @@ from fallline.torch.live import Live, line
 from fallline.torch.record import Look, Record
 from fallline.trace import Trace
 
+SOON, LATER = 500, 100  # up to so many steps one of OFTEN is measured, then one of so many
+
 Named = list[tuple[str, nn.Parameter]]
 
 
 def watch(
-    optimizer: torch.optim.Optimizer, *models: nn.Module, every: int = OFTEN, n: int = 1, live: Any = False
+    optimizer: torch.optim.Optimizer, *models: nn.Module, every: int | None = None, n: int = 1, live: Any = False
 ) -> "Seen":
     """Watch a loop that steps `optimizer` to train the model, or several; returns what has been seen so far.
 
-    every: after the first 20 steps one of so many is measured; the loss is read at each. n: rows in a pass, for the time axis
-    "epochs". live: True draws the curve as it goes (a line on a terminal, a figure in a notebook), a function is called with
-    the `Seen` after each look. See docs/watch.md for what is seen, what it costs and when no loss is told.
+    every: after the first 20 steps one of so many is measured; None: one of 25 up to step 500, then one of 100, as a measured
+    step costs about two. The loss is read at each. n: rows in a pass, for the time axis "epochs". live: True draws the curve
+    as it goes (a line on a terminal, a figure in a notebook), a function is called with the `Seen` after each look.
+    See docs/watch.md for what is seen, what it costs and when no loss is told.
 
     Raises InputError where the optimizer trains nothing of the models.
     """
@@ -43,7 +46,7 @@ def watch(
                          "kind, then the model.")  # fmt: skip
     if not models or not all(isinstance(model, nn.Module) for model in models):
         raise InputError("watch(optimizer, model) takes the modules that the optimizer trains, one or several.")
-    if every < 1 or n < 1:
+    if (every is not None and every < 1) or n < 1:
         raise InputError(f"every is {every} and n is {n}: both count something, and are 1 or more.")
     names = names_of(models)
     trained = {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
@@ -57,20 +60,19 @@ class Seen:
     """What has been seen of a loop so far. `stop()`, or leaving it as a context, ends the watch and keeps what was seen."""
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, models: tuple[nn.Module, ...], names: dict[int, str], every: int, n: int,
-        live: Any,
+        self, optimizer: torch.optim.Optimizer, models: tuple[nn.Module, ...], names: dict[int, str], every: int | None,
+        n: int, live: Any,
     ) -> None:  # fmt: skip
         self.record, self.every, self.n = Record(), every, n
         self.about = facts(optimizer, models)
         self._names, self._heard = names, Heard()
         self._said: Value = None
         self._live: Any = Live() if live is True else live
-        self._rows, self._visits = (
-            [0, 0],
-            0,
-        )  # of forward passes since the last step, in evaluation and in training mode
+        self._rows = [0, 0]  # of forward passes since the last step, in evaluation and in training mode
+        self._visits = 0
         self._t, self._looking, self._began = 0, 0.0, time.perf_counter()
         self._before: tuple[Apart, torch.Tensor, Any] | None = None
+        self._room: torch.Tensor | None = None  # where the point before a step is put
         self._heard.listen([tensor for _, tensor in self._named(optimizer)])
         self._handles: list[Any] = [
             optimizer.register_step_pre_hook(self._stepping),
@@ -98,7 +100,7 @@ class Seen:
 
     @property
     def trace(self) -> Trace:
-        """The trace so far: looks at the start, at each of the first 20 steps and at one in `every` after; every step's loss."""
+        """The trace so far: looks at the start, at each of the first 20 steps and at one in so many after; every step's loss."""
         return self.record.trace(self.n, self.about)
 
     def plot(self, **options: Any) -> Any:
@@ -207,17 +209,15 @@ class Seen:
         """Where a step starts: its loss and, of one that is measured, its gradient."""
         self.record.losses.append(loss if self._said is None else self._said)
         self._said = None
-        if self._t > FIRST and self._t % self.every:
+        if self._t > FIRST and self._t % (self.every or (OFTEN if self._t <= SOON else LATER)):
             return
         began = time.perf_counter()
         flat = Apart(self._named(optimizer))
         if flat.tensors:
             self._heard.listen(flat.tensors)
             slopes = norms_of(flat.slopes())
-            scale = getattr(
-                optimizer, "grad_scale", None
-            )  # a fused step takes out the factor of mixed precision itself
-            self._before = flat, flat.read(), slopes if scale is None else slopes / float(scale)
+            scale = getattr(optimizer, "grad_scale", None)  # a fused step takes mixed precision's factor out itself
+            self._before = flat, flat.read(self._room), slopes if scale is None else slopes / float(scale)
         self._looking += time.perf_counter() - began
 
     def _stepped(self, optimizer: torch.optim.Optimizer, _: Any, __: Any) -> None:
@@ -231,10 +231,10 @@ class Seen:
             return
         began = time.perf_counter()
         (flat, before, slopes), self._before = self._before, None
-        after = flat.read()
+        after = flat.read(self.record.room)
         start = None if self.record.looks else before.clone()
         sizes = norms_of(flat.pieces(before))
-        moved = torch.sub(after, before, out=before)  # room that is there: new memory costs more than the arithmetic
+        self._room = moved = torch.sub(after, before, out=before)
         moves = norms_of(flat.pieces(moved))
         move = float(moves.norm()) if start is not None else self.record.move(after, moved)
         rate = float(optimizer.param_groups[0]["lr"]) if "lr" in optimizer.param_groups[0] else float("nan")
