@@ -121,7 +121,15 @@ def noisy(share):
 SHUFFLED = Y[torch.randperm(len(Y), generator=CHANCE)]
 BATCH = {"step": "momentum", "variant": "batch", "batch_size": None, "amount": 60.0}
 
+AMOUNTS = X[:, :1] + X[:, 1:2] ** 2
+
+
+def amounts(times, mean):
+    return case(parts=[*layers()[:-1], nn.Linear(16, 1)], y=times * AMOUNTS + mean, rate=3e-3, amount=3.0)
+
+
 SICK = {
+    "net_targets": lambda: amounts(80.0, 150.0),
     "net_softmax_twice": lambda: case(parts=[*layers(), nn.Softmax(1)], amount=1.0),
     "net_mode": lambda: case(parts=[nn.Linear(WIDE, 16), Asleep(16), *layers()[1:]], amount=1.0),
     "net_drops": lambda: case(parts=[*layers()[:-1], Drops(False), layers()[-1]], amount=1.0),
@@ -145,6 +153,7 @@ SICK = {
 """A run that shows each symptom."""
 
 WELL = {
+    "net_targets": lambda: amounts(1.0, 0.5),
     "net_softmax_twice": lambda: case(parts=[*layers(), nn.LogSoftmax(1)], amount=1.0),
     "net_mode": lambda: case(parts=[nn.Linear(WIDE, 16), nn.BatchNorm1d(16), *layers()[1:]], amount=1.0),
     "net_drops": lambda: case(parts=[*layers()[:-1], Drops(True), layers()[-1]], amount=1.0),
@@ -270,3 +279,11 @@ def test_a_slow_run_whose_labels_can_be_foretold_is_not_accused_of_others():
     assert slow.probing.elsewhere < 0.8 * slow.chance
     others = case(y=Y[torch.randperm(len(Y), generator=torch.Generator().manual_seed(1))], rate=1e-4, amount=2.0)
     assert others.probing.elsewhere > 0.96 * others.chance
+
+
+def test_targets_of_another_scale_are_told_by_a_trial_in_their_own_spread():
+    explained = amounts(80.0, 150.0).run.explain()
+    first = explained.findings[0]
+    assert first.symptom == "net_targets"
+    assert first.tried.effect.before > 1.5  # worse than the targets' mean
+    assert first.tried.effect.after < 1.0

@@ -2,6 +2,7 @@
 
 from fallline.explain import network_rates as rates
 from fallline.explain import network_starts as starts
+from fallline.explain import network_targets as targets
 from fallline.explain import network_wiring as wiring
 from fallline.explain.symptoms import Symptom
 
@@ -24,6 +25,11 @@ SYMPTOMS = {
         wiring.drops_in_evaluation, "Dropout is on in evaluation",
         "A network that drops units while it answers gives another answer every time, and a worse one.",
         "choosing-a-loss", quiets=frozenset({"net_labels", "net_batch", "net_one_batch"}),
+    ),
+    "net_targets": Symptom(
+        targets.scale, "The targets are not at the outputs' scale",
+        "Outputs begin near zero and about one in size, and the way to other amounts is walked by the last layer's steps.",
+        "scaling", quiets=STARTS | {"net_overfitting"},
     ),
     "net_exploding": Symptom(
         starts.exploding, "Gradients explode",

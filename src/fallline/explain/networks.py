@@ -143,6 +143,7 @@ class Trial:
     updates: int | None = None
     least: float = HELPS
     on_the_way: bool = False  # whether the mean loss of those updates is measured, and not the one after them
+    relative: bool = False  # whether in shares of the loss of the targets' mean, as the change makes them others
 
     def __call__(self) -> Tried:
         case = self.case
@@ -150,6 +151,9 @@ class Trial:
         measure = "the mean loss of those updates is" if self.on_the_way else "the loss on a few hundred rows is"
         before = case.walked(case.net, case.plan, self.updates, on_the_way=self.on_the_way)
         after = case.walked(net, self.plan, self.updates, on_the_way=self.on_the_way)
+        if self.relative:
+            measure = f"in shares of that of the targets' mean, {measure}"
+            before, after = before / case.chance, after / float(net.probing(case.run).chance)
         effect = Effect(measure, before, after)
         if not np.isfinite(before):
             effect = effect._replace(before=float("inf"), after=effect.after / max(case.unknowing, 1e-12))

@@ -88,6 +88,14 @@ class Probing:
         return float(self.net.criterion(targets.mean(0, keepdim=True).expand_as(targets), targets))
 
     @cached_property
+    def targets(self) -> tuple[float, float]:
+        """Mean and deviation of amounts that are held as one tensor, over all outputs; no numbers for others and for classes."""
+        targets = self.probe.targets
+        if not hasattr(self.net.data, "targets") or self.classes or not targets.is_floating_point():
+            return math.nan, math.nan
+        return float(targets.double().mean()), float(targets.double().std())
+
+    @cached_property
     def width(self) -> float:
         """What a gradient's norm is told in: the deviation of amounts, 1 for classes."""
         targets = self.probe.targets

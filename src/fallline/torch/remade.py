@@ -1,6 +1,7 @@
 """A network with one thing changed, as advice has it: drawn anew, calmed, rectified, without a second softmax, thawed."""
 
 import math
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -72,12 +73,20 @@ def thawed(probing: Any, module: nn.Module) -> Any:
     return probing.with_module(module.requires_grad_(True))
 
 
+def standardised(probing: Any, module: nn.Module) -> Any:
+    """The same network on targets without their mean, divided by their deviation."""
+    data = copy(probing.net.data)
+    data.targets = (data.targets - data.targets.mean(0)) / data.targets.std(0).clamp_min(1e-30)
+    return probing.with_module(module, data=data)
+
+
 REMADE = {
     "initialised": initialised,
     "calmed": calmed,
     "rectified": rectified,
     "logged": logged,
     "thawed": thawed,
+    "standardised": standardised,
 }
 """By name; each takes the probing (see probing.py) and a copy of the module."""
 
