@@ -19,6 +19,7 @@ from fallline.steps import STEPS, ClipNorm, ClipValue, Momentum
 from fallline.steps.named import Optimizer
 from fallline.stops import Epochs, Updates
 from fallline.torch.batches import seed_of
+from fallline.torch.chain import chain_of
 from fallline.torch.optimizers import names
 
 WALK = 2e-9
@@ -94,6 +95,50 @@ def test_the_engine_gives_the_bits_of_a_plain_torch_loop(noisy):
     fitted = net.fitted(ours)
     assert not fitted.training
     assert all(torch.equal(held, named) for held, named in zip(module.buffers(), fitted.buffers(), strict=True))
+
+
+ROWS_OF_LAYERS = {
+    "rectified": [nn.Linear(WIDE, 8), nn.ReLU(), nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 2)],
+    "squashed": [nn.Linear(WIDE, 8), nn.Tanh(), nn.Linear(8, 5, bias=False), nn.Sigmoid(), nn.Linear(5, 2)],
+    "linear": [nn.Linear(WIDE, 2), nn.Identity()],
+    "activation first": [nn.Tanh(), nn.Linear(WIDE, 3), nn.Linear(3, 2)],
+}
+
+
+@pytest.mark.parametrize("layers", ROWS_OF_LAYERS)
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "huber"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_backpropagation_written_out_is_autograds_to_the_bit(layers, loss, weighted):
+    X, y = table(torch.float32)
+    y = y if loss == "cross_entropy" else torch.randn(ROWS, 2, generator=torch.Generator().manual_seed(0))
+    weights = torch.rand(ROWS, generator=torch.Generator().manual_seed(1)) if weighted else None
+    torch.manual_seed(0)
+    net = Net(nn.Sequential(*deepcopy(ROWS_OF_LAYERS[layers])), (X, y), loss)
+    chain = chain_of(net)
+    told = chain.backward(X, y, weights)
+    found = [slope.clone() for slope in net.flat.slopes()]
+    net.flat.clear()
+    wanted = net.loss(X, y, weights)
+    wanted.backward()
+    assert torch.equal(told, wanted.detach())
+    assert all(torch.equal(slope, each) for slope, each in zip(found, net.flat.slopes(), strict=True))
+    assert all(bool(slope.any()) for slope in found)
+
+
+def test_what_is_no_plain_row_of_layers_is_left_to_autograd():
+    layers = ROWS_OF_LAYERS["rectified"]
+    X, y = table(torch.float32)
+    assert chain_of(Net(nn.Sequential(*deepcopy(layers)), (X, y))) is not None
+    frozen, hooked, normed = (nn.Sequential(*deepcopy(layers)) for _ in range(3))
+    frozen[0].weight.requires_grad_(False)
+    hooked[2].register_forward_hook(lambda *_: None)
+    normed[1] = nn.BatchNorm1d(8)
+    for module in (frozen, hooked, normed, nn.Sequential(nn.Sequential(*deepcopy(layers)))):
+        assert chain_of(Net(module, (X, y))) is None
+    module = nn.Sequential(*deepcopy(layers))
+    assert chain_of(Net(module, (X, y), accumulate=2)) is None
+    assert chain_of(Net(module, (X, y), precision="bfloat16")) is None
+    assert chain_of(Net(module, (X, y), lambda z, y: functional.cross_entropy(z, y))) is None
 
 
 EXTRA = ("ScheduleFreeAdamW", "Prodigy", "SOAP", "Lion")  # of the library of the extra `optimizers`

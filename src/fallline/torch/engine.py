@@ -15,6 +15,7 @@ from fallline.averages import Last
 from fallline.descent import State, looked_at
 from fallline.errors import InputError
 from fallline.torch.batches import cut, rows_in, seed_of
+from fallline.torch.chain import chain_of
 from fallline.torch.modes import mode, seeded
 from fallline.torch.optimizers import walked_by
 from fallline.torch.packing import packed, unpacked
@@ -78,6 +79,8 @@ class Autograd(NamedTuple):
                 )
             walker.restore(held["optimizer"])
         walker.answering(False)
+        chain = chain_of(net)
+        backward = partial(_backward, net) if chain is None else chain.backward
         seen = torch.full((segment.length, len(HEAD) + 2 * len(self.layers)), float("nan"))
         looking = 0.0
         looks: list[Array] = []
@@ -90,7 +93,7 @@ class Autograd(NamedTuple):
                 inputs, targets, weights = net.data.batch(rows)
                 flat.clear()
                 try:
-                    seen[k, 0] = _backward(net, inputs, targets, weights)
+                    seen[k, 0] = backward(inputs, targets, weights)
                 except (torch.OutOfMemoryError, RuntimeError) as error:
                     raise_unless_memory(error)
                     raise InputError(too_large(net, inputs, targets)) from error
@@ -202,8 +205,8 @@ def _slopes(flat: Any, seen: torch.Tensor, layers: int) -> None:
 
 
 def _updates(flat: Any, before: torch.Tensor, seen: torch.Tensor, layers: int) -> None:
-    moved = flat.pieces(flat.read() - before)
     sizes = torch.stack([piece.norm() for piece in flat.pieces(before)])
+    moved = flat.pieces(torch.sub(flat.read(), before, out=before))  # new memory would cost more than the arithmetic
     seen[len(HEAD) + layers :] = torch.stack([piece.norm() for piece in moved]) / sizes.clamp_min(1e-12)
 
 
