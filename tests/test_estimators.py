@@ -435,6 +435,21 @@ def test_warm_start_goes_on_where_it_was():
         model.fit(X[:, :5], y)
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes", "says"),
+    [
+        ([1, 1], None, r"one class only, 1:"),
+        ([1, 3], [1, 2], r"y in row 1 is 3, which is none of the classes \[1, 2\]"),
+        ([1.0, 1.0], None, r"one class only, 1\.0:"),
+        (["a", "b"], ["a", "c"], r"y in row 1 is 'b', which is none of the classes \['a', 'c'\]"),
+    ],
+)
+def test_labels_are_said_as_the_user_wrote_them(labels, classes, says):
+    model, y = GDClassifier(), np.array(labels)
+    with pytest.raises(InputError, match=says):
+        model.fit(np.eye(2), y) if classes is None else model.partial_fit(np.eye(2), y, classes=np.array(classes))
+
+
 @pytest.mark.parametrize("step", ["plain", "momentum"])
 def test_a_walk_that_runs_away_is_no_model(step):
     X, y = DIABETES

@@ -30,11 +30,12 @@ class Labelled:
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"y has one class only, {self.classes_[0]!r}: a classifier learns to tell at least two apart."
+                f"y has one class only, {self.classes_.tolist()[0]!r}: a classifier learns to tell at least two apart."
             )
         if self.warm_start and before is not None and not np.array_equal(before, self.classes_):
             raise InputError(
-                f"warm_start goes on with the classes {list(before)}, and y has {list(self.classes_)}: fit another estimator."
+                f"warm_start goes on with the classes {before.tolist()}, and y has {self.classes_.tolist()}: fit another "
+                "estimator."
             )
         weights = weights_for(sample_weight, len(y))
         if self.class_weight is not None:
@@ -74,15 +75,19 @@ class Labelled:
             self.classes_ = np.unique(np.asarray(classes))
             if len(self.classes_) < 2:
                 raise InputError(
-                    f"classes holds one class only, {self.classes_[0]!r}: a classifier needs at least two."
+                    f"classes holds one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two."
                 )
         elif classes is not None and not np.array_equal(self.classes_, np.unique(np.asarray(classes))):
-            raise InputError(f"classes={list(classes)} is not the same as on the last call, {list(self.classes_)}.")
+            raise InputError(
+                f"classes={np.asarray(classes).tolist()} is not the same as on the last call, {self.classes_.tolist()}."
+            )
         codes = np.searchsorted(self.classes_, y)
         strange = np.flatnonzero(self.classes_[np.minimum(codes, len(self.classes_) - 1)] != y)
         if len(strange):
             row = int(strange[0])
-            raise InputError(f"y in row {row} is {y[row]!r}, which is none of the classes {list(self.classes_)}.")
+            raise InputError(
+                f"y in row {row} is {y.tolist()[row]!r}, which is none of the classes {self.classes_.tolist()}."
+            )
         return codes
 
     def _factors(self, y: Array, weights: Array) -> dict[Any, float]:
