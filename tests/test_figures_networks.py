@@ -40,7 +40,7 @@ def test_the_heat_map_has_the_norms_of_the_trace():
         assert row.tolist() == run.trace.steps[f"gradient/{name}"][facts.t - 1].tolist()
     drawn = draw_layers(facts).data[0]
     np.testing.assert_allclose(np.array(drawn.z), np.log10(facts.norms), atol=6e-4)
-    with pytest.raises(ValueError, match="no norms of tensors"):
+    with pytest.raises(InputError, match="no norms of tensors"):
         layers_of(Trace())
 
 
@@ -78,6 +78,8 @@ def test_answers_on_rows_are_shares_of_the_right_class_or_the_numbers_said():
     np.testing.assert_allclose(found["answers"][:, -1], wanted, rtol=1e-5)
     lines = [trace for trace in draw_predictions(predictions_of(**found)).data if trace.mode == "lines"]
     np.testing.assert_allclose([line.y[-1] for line in lines], wanted, atol=1e-5)
+    with pytest.raises(InputError, match=r"Row 99,999 is asked for, and the data have 120"):
+        predictions(net, run, (0, 99_999))
     net = task(amounts=True)
     run = walk(net)
     facts = predictions_of(**predictions(net, run, (1, 2)))

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fallline import words
+from fallline.errors import InputError
 from fallline.figures import axes, style
 from fallline.trace import Trace
 
@@ -28,14 +29,14 @@ class LayerFacts(NamedTuple):
 
 
 def layers_of(trace: Trace) -> LayerFacts:
-    """From a trace with norms of single steps (a network's, or a watched loop's). Raises ValueError for one without."""
+    """From a trace with norms of single steps (a network's, or a watched loop's). Raises InputError for one without."""
     names = tuple(name.removeprefix(PREFIX) for name in trace.steps if name.startswith(PREFIX))
     if not names:
-        raise ValueError("the trace has no norms of tensors: walk a network (fallline.Net), or watch its loop")
+        raise InputError("The trace has no norms of tensors: walk a network (fallline.Net), or watch its loop.")
     norms = np.array([trace.steps[PREFIX + name] for name in names])
     seen = np.flatnonzero(np.isfinite(norms).any(axis=0))
     if not len(seen):
-        raise ValueError("no step of the trace was measured: walk on")
+        raise InputError("No step of the trace was measured: walk on.")
     seen = seen[np.unique(np.linspace(0, len(seen) - 1, MOST).round().astype(int))]
     norms = norms[:, seen]
     return LayerFacts(names, trace.steps["t"][seen], norms, _finding(names, norms))

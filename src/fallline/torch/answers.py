@@ -21,7 +21,7 @@ MARGIN = 0.1  # of the rows' extent, around them
 def outputs(net: Any, run: Any, inputs: Any, looks: Array) -> Array:
     """The module's outputs at those looks of the run's path, (looks, rows, …); batch norm by the statistics of its end."""
     held = unpacked(run.state.memory[0])["buffers"] if run.trace.about.get("walker") == "Autograd" else net.buffers()
-    X = tensor_of(inputs, "the inputs", net.device, net.flat.tensors[0].dtype)
+    X = tensor_of(inputs, "The inputs", net.device, net.flat.tensors[0].dtype)
     found = []
     with torch.no_grad(), mode(net.module, training=False), net.computing():
         for look in looks.tolist():
@@ -63,6 +63,11 @@ def predictions(net: Any, run: Any, rows: Any = (0, 1, 2, 3)) -> dict[str, Any]:
     if not isinstance(net.data, Tensors):
         raise InputError("Answers are drawn on rows of data in memory: give Net the inputs and targets as arrays.")
     chosen, looks = np.asarray(rows, dtype=int), kept(run)
+    strange = chosen[(chosen < 0) | (chosen >= net.n)]
+    if len(strange):
+        raise InputError(
+            f"Row {strange[0]:,} is asked for, and the data have {net.n:,}: rows go from 0 to {net.n - 1:,}."
+        )
     inputs, targets, _ = net.data.batch(chosen)
     said = outputs(net, run, inputs.clone(), looks)
     about = {"visits": run.trace["visits"][looks], "n": net.n}

@@ -27,6 +27,6 @@ def mode(module: nn.Module, *, training: bool, norms: bool | None = None) -> Ite
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """torch's generators from a seed, and then as they were: a walk takes nothing from the user's chance, nor gives any."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
         torch.manual_seed(seed)
         yield
