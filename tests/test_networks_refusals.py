@@ -29,7 +29,11 @@ BAD = {
     "no rows": (network(torch.float32), (X[:0], LABELS[:0]), None, "no rows"),
     "an unknown loss": (network(torch.float32), (X, LABELS), "focal", 'no loss "focal"'),
     "a loss that is none": (network(torch.float32), (X, LABELS), 3, "The loss is 3"),
-    "three parts": (network(torch.float32), [(X, LABELS, LABELS)] * 3 + [0], None, "3 parts"),
+    "four parts": (network(torch.float32), [(X, LABELS, LABELS, LABELS)] * 4, None, "batch 1 has 4 parts"),
+    "no module": ("x", (X, LABELS), None, "The module is a str"),
+    "a module without numbers": (network(torch.float32).to("meta"), (X, LABELS), None, 'the device "meta"'),
+    "inputs without numbers": (network(torch.float32), (X.to("meta"), LABELS), None, 'on the device "meta"'),
+    "a tuple of targets": (network(torch.float32), [(X, (X, X))], "mse", "the targets are a tuple"),
     "no data": (network(torch.float32), 3, None, "The data are int"),
     "an iterator without a length": (network(torch.float32), iter([(X, LABELS)]), None, "how many batches"),
     "an empty loader": (
@@ -46,6 +50,21 @@ def test_what_does_not_suit_is_refused_in_one_sentence(case):
     module, data, loss, says = BAD[case]
     with pytest.raises(InputError, match=says):
         Net(module, data, loss)
+
+
+VALIDATION = {
+    "too few columns": ((X[:, :3], LABELS), r"the module cannot take inputs of shape \(2, 3\)"),
+    "a label too high": ((X, LABELS + 2), "the target of row .* the module has 2 outputs"),
+    "more targets": ((X[:50], LABELS), "there are 50 rows of inputs and 96 targets"),
+    "a later label": ([(X, LABELS), (X, LABELS + 2)], "batch 2: the target of row"),
+}
+
+
+@pytest.mark.parametrize("case", VALIDATION)
+def test_rows_of_validation_are_tried_as_those_of_the_data_are(case):
+    data, says = VALIDATION[case]
+    with pytest.raises(InputError, match=f"^Validation: {says}"):
+        Plan(step="adam", rate=0.01).run(Net(network(torch.float32), (X, LABELS), validation=data))
 
 
 class Ends:
@@ -73,6 +92,8 @@ def test_what_cannot_be_used_is_named_with_what_can():
         Net(network(torch.float32), (X, LABELS), precision="float8")
     with pytest.raises(InputError, match='device "cuda:99"'):
         Net(network(torch.float32), (X, LABELS), device="cuda:99")
+    with pytest.raises(InputError, match='on the device "meta"'):
+        Net(network(torch.float32), (X, LABELS), device="meta")
     with pytest.raises(InputError, match="saga walks linear models"):
         Plan(step="saga").run(Net(network(torch.float32), (X, LABELS)))
     linear = fallline.Linear(X.numpy(), X[:, 0].numpy(), SquaredError())

@@ -7,17 +7,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from fallline.errors import InputError
+from fallline.errors import InputError, saying
+from fallline.torch.nested import leaves, over
 
 Array = np.ndarray[Any, Any]
+PARTS = (2, 3)  # of a batch: inputs, targets and, where given, how much each row counts
 Picked = Any  # indices of rows, slice(None) for all, or a Given batch
 
 
 class Given(NamedTuple):
-    """A batch as a loader or a function gave it: (inputs, targets)."""
+    """A batch as a loader or a function gave it: (inputs, targets) or (inputs, targets, weights)."""
 
     inputs: Any
     targets: Any
+    weights: Any = None
 
 
 class Tensors:
@@ -25,12 +28,12 @@ class Tensors:
 
     def __init__(self, inputs: Any, targets: Any, weights: Any, device: torch.device, kind: torch.dtype) -> None:
         self.inputs, self.targets = (
-            tensor_of(inputs, "the inputs", device, kind),
-            tensor_of(targets, "the targets", device, kind),
+            tensor_of(inputs, "The inputs", device, kind),
+            tensor_of(targets, "The targets", device, kind),
         )
         self.targets = whole(self.targets)
         self.n = len(self.inputs)
-        self.weights = None if weights is None else tensor_of(weights, "the weights", device, kind)
+        self.weights = None if weights is None else tensor_of(weights, "The weights", device, kind)
         for name, held in (("targets", self.targets), ("weights", self.weights)):
             if held is not None and len(held) != self.n:
                 raise InputError(
@@ -78,7 +81,7 @@ class Tensors:
 
 
 class Loaded:
-    """What a DataLoader, or anything that can be iterated over again, gives: (inputs, targets) a batch.
+    """What a DataLoader, or anything that can be iterated over again, gives: (inputs, targets[, weights]) a batch.
 
     length: batches a pass, for one that does not say or goes on for ever. A loader that draws from torch's generator is
     reproducible: it is seeded before every pass.
@@ -103,17 +106,13 @@ class Loaded:
 
     def batch(self, rows: Picked) -> tuple[Any, Any, Any]:
         """The batch on the module's device."""
-        inputs, targets = rows
-        return self._placed(inputs), whole(self._placed(targets)), None
+        inputs, targets, weights = rows
+        return over(inputs, self._placed), whole(over(targets, self._placed)), over(weights, self._placed)
 
-    def _placed(self, part: Any) -> Any:
-        if isinstance(part, list | tuple):
-            return tuple(self._placed(each) for each in part)
-        return (
-            part.to(self.device)
-            if isinstance(part, torch.Tensor)
-            else tensor_of(part, "a batch", self.device, self.kind)
-        )
+    def _placed(self, part: Any) -> torch.Tensor:
+        if isinstance(part, torch.Tensor):
+            return moved(part, self.device)
+        return tensor_of(part, "The parts of a batch", self.device, self.kind)
 
     def passed(self, seed: int) -> Iterator[Given]:
         """The batches of one pass."""
@@ -127,7 +126,7 @@ class Loaded:
                 raise InputError(
                     f"The loader gave more than the {self.length:,} batches that it said it had: its length must stay as it is."
                 )
-            yield given(batch)
+            yield given(batch, count + 1)
             count += 1
         if count < self.length:
             raise InputError(
@@ -137,8 +136,10 @@ class Loaded:
 
     def blocks(self, rows: int) -> Iterator[tuple[Any, Any, Any]]:
         """All rows, in its batches."""
-        for batch in self.passed(0):
-            yield self.batch(batch)
+        for number, batch in enumerate(self.passed(0), 1):
+            with saying(f"Batch {number:,}"):
+                held = self.batch(batch)
+            yield held
 
     def numbers(self) -> Iterator[Array]:
         """How many rows and batches there are: all that is known of them without going over them."""
@@ -170,7 +171,7 @@ class Made(Loaded):
     def passed(self, seed: int) -> Iterator[Given]:
         count = 0
         for batch in islice(self.make(self.module, seed), self.length):
-            yield given(batch)
+            yield given(batch, count + 1)
             count += 1
         if count < self.length:
             raise InputError(
@@ -215,22 +216,12 @@ class Pass(NamedTuple):
 
 def listed(data: Any) -> bool:
     """Whether the data are a list of batches, and not (inputs, targets) themselves."""
-    held = torch.Tensor | np.ndarray
     return isinstance(data, list) and all(
-        isinstance(each, list | tuple) and len(each) == 2 and isinstance(each[1], held) for each in data
+        isinstance(each, list | tuple)
+        and len(each) in PARTS
+        and all(isinstance(held, torch.Tensor | np.ndarray) for held in leaves(each))
+        for each in data
     )
-
-
-def rows_in(part: Any) -> int:
-    """Rows of a batch's inputs or targets, one tensor or several in a tuple."""
-    return rows_in(part[0]) if isinstance(part, tuple) else len(part)
-
-
-def cut(part: Any, rows: slice) -> Any:
-    """Those rows of a batch's inputs, targets or weights; None stays None."""
-    if isinstance(part, tuple):
-        return tuple(cut(each, rows) for each in part)
-    return None if part is None else part[rows]
 
 
 def seed_of(seed: int, segments: int) -> int:
@@ -238,12 +229,13 @@ def seed_of(seed: int, segments: int) -> int:
     return int(np.random.SeedSequence((seed, segments)).generate_state(1)[0])
 
 
-def given(batch: Any) -> Given:
-    """A loader's batch as inputs and targets. Raises InputError for anything else than two parts."""
-    if not isinstance(batch, Sequence) or len(batch) != 2:
+def given(batch: Any, number: int) -> Given:
+    """A loader's batch as inputs, targets and weights. Raises InputError for anything else than two or three parts."""
+    if not isinstance(batch, Sequence) or len(batch) not in PARTS:
         parts = f"{len(batch)} parts" if isinstance(batch, Sequence) else type(batch).__name__
         raise InputError(
-            f"A batch is (inputs, targets), and the data gave {parts}: pack several inputs into one tuple."
+            f"A batch is (inputs, targets) or (inputs, targets, weights), and batch {number:,} has {parts}: pack several inputs "
+            "into one tuple."
         )
     return Given(*batch)
 
@@ -279,5 +271,14 @@ def tensor_of(data: Any, what: str, device: torch.device, kind: torch.dtype) -> 
         if array.dtype.kind not in "fiub":
             raise InputError(f"{what} are {array.dtype}, and a network takes numbers: encode them first.")
         data = torch.from_numpy(np.array(array))
-    data = data.detach()
-    return data.to(device, kind if data.is_floating_point() else data.dtype)
+    return moved(data.detach(), device, kind if data.is_floating_point() else data.dtype)
+
+
+def moved(held: torch.Tensor, *where: Any) -> torch.Tensor:
+    """`held.to(*where)`. Raises InputError for a tensor without numbers."""
+    try:
+        return held.to(*where)
+    except NotImplementedError as error:
+        raise InputError(
+            f'The data are on the device "{held.device}", where tensors have shapes and no numbers: give the numbers.'
+        ) from error

@@ -34,14 +34,24 @@ class Criterion(NamedTuple):
     name: str
     function: Callable[..., torch.Tensor]
 
-    def classed(self, targets: torch.Tensor) -> bool:
+    def classed(self, targets: Any) -> bool:
         """Whether the targets are numbers of classes."""
-        return self.name in CLASSED and not targets.is_floating_point()
+        return self.name in CLASSED and isinstance(targets, torch.Tensor) and not targets.is_floating_point()
+
+    @property
+    def paired(self) -> bool:
+        """Whether it holds outputs to targets one by one: torch would broadcast shapes that differ, and train on."""
+        return self.name in LOSSES and self.name not in CLASSED
 
     def __call__(self, outputs: Any, targets: Any, weights: Any = None) -> torch.Tensor:
+        if self.paired and outputs.shape != targets.shape:
+            refuse(self, outputs, targets)
         if weights is None:
             return self.function(outputs, targets)
         losses = self.function(outputs, targets, reduction="none")
+        if weights.shape != losses.shape[:1]:
+            raise InputError(f"The weights are {tuple(weights.shape)} in a batch of {len(losses):,} rows: give one number for "
+                             "each row, by weights[:, 0].")  # fmt: skip
         return (losses.reshape(len(weights), -1).mean(1) * weights).mean()
 
 
@@ -62,10 +72,6 @@ def criterion_of(loss: Any) -> Criterion:
 
 def tried(criterion: Criterion, outputs: Any, targets: Any, weights: Any) -> None:
     """Try the loss on a few rows. Raises InputError where it takes no weights for rows, or gives no mean."""
-    if weights is not None and weights.ndim != 1:
-        raise InputError(
-            f"The weights are {tuple(weights.shape)} in a batch: give one number for each row, by weights[:, 0]."
-        )
     try:
         loss = criterion(outputs, targets, weights)
     except TypeError as error:
@@ -83,6 +89,9 @@ def tried(criterion: Criterion, outputs: Any, targets: Any, weights: Any) -> Non
 def refuse(criterion: Criterion, outputs: Any, targets: Any) -> None:
     """Raise InputError where outputs and targets do not suit the loss; `targets` are all of them, or one batch."""
     if not (isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)):
+        if criterion.name in LOSSES:
+            raise InputError(f"The module gives a {type(outputs).__name__}, the targets are a {type(targets).__name__}, and "
+                             f"{criterion.name} takes a tensor of each: give a function of (outputs, targets).")  # fmt: skip
         return
     shapes = f"the module gives {tuple(outputs.shape)} and the targets are {tuple(targets.shape)}"
     if criterion.name in CLASSED:

@@ -4,6 +4,7 @@ It is a function of the state, as every executor is: what an optimizer and runni
 memory, chance comes from (seed, segment), so 10 epochs and 10 more are the same bits as 20, on a CPU.
 """
 
+import math
 import time
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,12 +14,14 @@ import torch
 
 from fallline.averages import Last
 from fallline.descent import State, looked_at
-from fallline.errors import InputError
-from fallline.torch.batches import cut, rows_in, seed_of
+from fallline.errors import InputError, saying
+from fallline.torch.batches import seed_of
 from fallline.torch.chain import chain_of
 from fallline.torch.modes import mode, seeded
+from fallline.torch.nested import cut, rows_in
 from fallline.torch.optimizers import walked_by
 from fallline.torch.packing import packed, unpacked
+from fallline.torch.trial import blame, refuse_missing
 
 Array = np.ndarray[Any, Any]
 
@@ -82,6 +85,7 @@ class Autograd(NamedTuple):
         chain = chain_of(net)
         backward = partial(_backward, net) if chain is None else chain.backward
         seen = torch.full((segment.length, len(HEAD) + 2 * len(self.layers)), float("nan"))
+        losses = seen.numpy()[:, 0]
         looking = 0.0
         looks: list[Array] = []
         mean, ends = torch.from_numpy(state.mean.copy()), looked_at(segment.length, every).tolist()
@@ -90,20 +94,16 @@ class Autograd(NamedTuple):
         with seeded(seed_of(self.seed, state.segments), net.device), mode(net.module, training=True):
             for k, rows in enumerate(segment.steps()):
                 t = state.t + k + 1
-                inputs, targets, weights = net.data.batch(rows)
                 flat.clear()
                 try:
-                    seen[k, 0] = backward(inputs, targets, weights)
-                except (torch.OutOfMemoryError, RuntimeError) as error:
-                    raise_unless_memory(error)
-                    raise InputError(too_large(net, inputs, targets)) from error
-                except ValueError as error:
-                    if ALONE not in str(error):
-                        raise
-                    raise InputError(
-                        f"Step {t:,} computes a single row, of which batch norm has no spread: take a batch_size (or accumulate) "
-                        "that leaves none over, or drop_last=True in a loader."
-                    ) from error
+                    inputs, targets, weights = net.data.batch(rows)
+                    losses[k] = loss = backward(inputs, targets, weights).item()
+                    if not math.isfinite(loss) and bool(flat.read().isfinite().all()):
+                        refuse_missing((inputs, targets, weights))
+                except Exception as error:
+                    with saying(f"Step {t:,}, batch {k + 1:,} of the pass"):
+                        _refuse(net, rows, error)
+                    raise
                 measured = t <= FIRST or t % OFTEN == 0
                 before = flat.read().clone() if measured else None
                 if measured:
@@ -151,10 +151,10 @@ def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor
         return loss.detach()
     total: Any = 0.0
     rows = rows_in(targets)
-    count = -(-rows // net.accumulate)
-    for first in range(0, rows, count):
-        part = slice(first, min(first + count, rows))
-        share = (part.stop - first) / rows
+    parts = min(net.accumulate, max(rows // (2 if net.normed else 1), 1))
+    ends = [rows * k // parts for k in range(parts + 1)]
+    for part in map(slice, ends, ends[1:]):
+        share = (part.stop - part.start) / rows
         with net.computing():
             loss = net.loss(cut(inputs, part), cut(targets, part), cut(weights, part)) * share
         loss.backward()
@@ -162,10 +162,22 @@ def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor
     return total
 
 
-def raise_unless_memory(error: Exception) -> None:
-    """Let every other error go on."""
-    if not (isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in FULL)):
-        raise error
+def _refuse(net: Any, rows: Any, error: Exception) -> None:
+    """Raise InputError with what is wrong about the batch at which a step failed; return where nothing is known to be."""
+    batch = net.data.batch(rows)
+    if full(error):
+        raise InputError(too_large(net, *batch[:2])) from error
+    if ALONE in str(error):
+        raise InputError(
+            "The module computes a single row, of which batch norm has no spread: take a batch_size (or accumulate) that leaves "
+            "none over, or drop_last=True in a loader."
+        ) from error
+    blame(net, batch, error)
+
+
+def full(error: Exception) -> bool:
+    """Whether memory did not hold something."""
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in FULL)
 
 
 def too_large(net: Any, inputs: Any, targets: Any) -> str:
@@ -177,8 +189,9 @@ def too_large(net: Any, inputs: Any, targets: Any) -> str:
         try:
             _backward(net, cut(inputs, slice(fits)), cut(targets, slice(fits)), None)
             break
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            raise_unless_memory(error)
+        except RuntimeError as error:
+            if not full(error):
+                raise
             fits //= 2
     net.flat.clear()
     said = f"A batch of {count:,} rows does not fit into the memory of {net.device}"

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from fallline.errors import InputError
+from fallline.errors import InputError, saying
 from fallline.penalties import NoPenalty
 from fallline.torch.batches import Loaded, Made, Picked, Tensors, listed
-from fallline.torch.criterion import Criterion, criterion_of, refuse, refuse_labels, tried
+from fallline.torch.criterion import criterion_of, refuse_labels
 from fallline.torch.engine import Autograd
 from fallline.torch.evaluation import evaluated
 from fallline.torch.flat import flat_of
@@ -23,6 +23,7 @@ from fallline.torch.modes import NORMS, mode, seeded
 from fallline.torch.packing import unpacked
 from fallline.torch.schedulers import Scheduler, scheduler_of
 from fallline.torch.survey import Survey, filtered, survey
+from fallline.torch.trial import Batch, refuse_missing, suits
 
 Array = np.ndarray[Any, Any]
 
@@ -66,9 +67,16 @@ class Net:
         self._start = self.flat.read().numpy().copy()
         self._buffers = {name: held.clone() for name, held in self.module.named_buffers()}
         self.data = self._rows(data, batches)
-        self.validation = None if validation is None else self._rows(validation, None)
+        with saying("Validation"):
+            self.validation = None if validation is None else self._rows(validation, None)
         self.n = self.data.n
-        self.criterion = self._suited(loss)
+        first = self._first(self.data)
+        counted = isinstance(first[1], torch.Tensor) and not first[1].is_floating_point()
+        self.criterion = criterion_of(loss if loss is not None else "cross_entropy" if counted else "mse")
+        self._suits(self.data, first)
+        if self.validation is not None:
+            with saying("Validation"):
+                self._suits(self.validation, self._first(self.validation))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -79,6 +87,11 @@ class Net:
     def rows(self) -> int | None:
         """Rows of a batch where the data come in batches of their own; None where fallline draws them."""
         return getattr(self.data, "rows", None)
+
+    @property
+    def normed(self) -> bool:
+        """Whether it has batch norm, to which a single row has no spread."""
+        return any(isinstance(part, NORMS) for part in self.module.modules())
 
     @property
     def size(self) -> int:
@@ -124,7 +137,7 @@ class Net:
         Loshchilov & Hutter 2017; NAdam: Dozat 2016; decoupled decay: Loshchilov & Hutter 2019.
         """
         batch = 2 ** round(math.log2(min(max(self.n / 100, 32), 256)))
-        if any(isinstance(part, NORMS) for part in self.module.modules()):
+        if self.normed:
             while self.n % batch == 1 < self.n:  # no row is left over alone
                 batch += 1
         batch = min(self.rows or batch, self.n)
@@ -153,10 +166,14 @@ class Net:
         total, seen = 0.0, 0
 
         def loss(inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
-            return self._loss(functional_call(self.module, named, (inputs,)), targets, weights)
+            mean = self._loss(functional_call(self.module, named, (inputs,)), targets, weights)
+            if not mean.isfinite() and np.isfinite(w).all():
+                refuse_missing((inputs, targets, weights))
+            return mean
 
-        with seeded(0, self.device), torch.inference_mode(), mode(self.module, training=False), self.computing():
-            for mean, count in evaluated(data.blocks(BLOCK), loss, self.device):
+        where = saying("Validation" if data is self.validation else "")
+        with where, seeded(0, self.device), torch.inference_mode(), mode(self.module, training=False), self.computing():
+            for mean, count in evaluated(self, data.blocks(BLOCK), loss):
                 total, seen = total + mean * count, seen + count
                 if seen >= rows:
                     break
@@ -287,33 +304,23 @@ class Net:
         raise InputError(f"The data are {type(data).__name__}: give (inputs, targets), a DataLoader, or a function that makes "
                          "batches.")  # fmt: skip
 
-    def _suited(self, loss: Any) -> Criterion:
-        """The loss, tried on a few rows: what does not fit together is said before the walk and not in torch's words."""
+    def _first(self, data: Any) -> Batch:
+        """A few of those rows."""
         with seeded(0, self.device):
-            inputs, targets, weights = self.data.some()
-        counted = isinstance(targets, torch.Tensor) and not targets.is_floating_point()
-        criterion = criterion_of(loss if loss is not None else "cross_entropy" if counted else "mse")
-        with torch.inference_mode(), mode(self.module, training=False):
-            outputs = forward(self.module, inputs)
-            refuse(criterion, outputs, targets)
-            tried(criterion, outputs, targets, weights)
-        if isinstance(self.data, Tensors) and criterion.classed(targets):
-            refuse_labels(criterion, self.data.targets, outputs.shape[1])
-        return criterion
+            batch: Batch = data.some()
+        return batch
 
-
-def forward(module: nn.Module, inputs: Any) -> Any:
-    """The module's outputs. Raises InputError, with both shapes, where the inputs do not suit it."""
-    try:
-        return module(inputs)
-    except (RuntimeError, ValueError, IndexError) as error:
-        shape = tuple(inputs.shape) if isinstance(inputs, torch.Tensor) else type(inputs).__name__
-        first = str(error).splitlines()[0]
-        raise InputError(f"The module cannot take inputs of shape {shape}, rows first: {first}") from error
+    def _suits(self, data: Any, first: Batch) -> None:
+        """Try those rows: what does not fit together is said before the walk and not in torch's words."""
+        outputs = suits(self, first)
+        if isinstance(data, Tensors) and self.criterion.classed(data.targets):
+            refuse_labels(self.criterion, data.targets, outputs.shape[1])
 
 
 def placed(module: nn.Module, device: Any) -> tuple[nn.Module, torch.device]:
     """A copy of the module on the device. Raises InputError for one without anything to train."""
+    if not isinstance(module, nn.Module):
+        raise InputError(f"The module is a {type(module).__name__}: give a torch.nn.Module, such as nn.Linear(3, 1).")
     tensors = list(module.parameters())
     if not tensors:
         raise InputError(f"{type(module).__name__} has no parameters: there is nothing to train.")
@@ -331,6 +338,11 @@ def placed(module: nn.Module, device: Any) -> tuple[nn.Module, torch.device]:
         )
     try:
         place = torch.device(device if device is not None else tensors[0].device)
+        if place.type == "meta" or any(tensor.is_meta for tensor in tensors):
+            raise InputError(
+                'A network cannot walk on the device "meta", where tensors have shapes and no numbers: build the module and '
+                'compute on "cpu", "cuda" or "mps".'
+            )
         return deepcopy(module).to(place), place
     except (RuntimeError, AssertionError) as error:
         raise InputError(f'The device "{device}" cannot be used here: {str(error).splitlines()[0]}') from error

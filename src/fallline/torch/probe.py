@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from fallline.torch.hessian import product_of
 from fallline.torch.modes import mode
+from fallline.torch.nested import alike, cut, joined, rows_in
 from fallline.torch.watching import Seen, Watching
 
 Array = np.ndarray[Any, Any]
@@ -42,18 +43,18 @@ class Probe:
             self.inputs, self.targets = data.inputs[picked], data.targets[picked]
             self.weights = None if data.weights is None else data.weights[picked]
         else:
-            self.rows, self.weights = np.zeros(0, int), None
-            parts: list[Any] = []
-            for inputs, targets, _ in data.blocks(rows):
-                parts.append((inputs, targets))
-                if not isinstance(inputs, torch.Tensor) or sum(len(t) for _, t in parts) >= rows:
+            self.rows = np.zeros(0, int)
+            batches: list[Any] = []
+            for batch in data.blocks(rows):
+                if batches and not alike(batch, batches[0]):
                     break
-            plain = isinstance(parts[0][0], torch.Tensor)
-            self.inputs = torch.cat([one for one, _ in parts])[:rows] if plain else parts[0][0]
-            self.targets = torch.cat([one for _, one in parts])[:rows] if plain else parts[0][1]
+                batches.append(batch)
+                if sum(rows_in(targets) for _, targets, _ in batches) >= rows:
+                    break
+            self.inputs, self.targets, self.weights = cut(joined(batches), slice(rows))
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return rows_in(self.targets)
 
     def loss(self, w: Array, rows: slice = slice(None)) -> float:
         """The mean loss at w."""
@@ -124,14 +125,12 @@ class Probe:
         net = self.net
         buffers = {name: held.clone() for name, held in net.buffers().items()}
         named = {**dict(zip(net.layers, tensors, strict=True)), **buffers}
-        inputs = self.inputs[rows] if isinstance(self.inputs, torch.Tensor) else self.inputs
         with mode(net.module, training=False, norms=True):
-            return functional_call(net.module, named, (inputs,))
+            return functional_call(net.module, named, (cut(self.inputs, rows),))
 
     def _loss(self, tensors: list[torch.Tensor], rows: slice) -> torch.Tensor:
-        weights = None if self.weights is None else self.weights[rows]
-        targets = self.targets[rows] if isinstance(self.inputs, torch.Tensor) else self.targets
-        loss: torch.Tensor = self.net.criterion(self._outputs(tensors, rows), targets, weights)
+        outputs = self._outputs(tensors, rows)
+        loss: torch.Tensor = self.net.criterion(outputs, cut(self.targets, rows), cut(self.weights, rows))
         return loss
 
 

@@ -17,6 +17,7 @@ from torch import nn
 from fallline.torch.criterion import Criterion
 from fallline.torch.met import Met, met
 from fallline.torch.modes import mode, seeded
+from fallline.torch.nested import cut, joined, leaves
 from fallline.torch.probe import Noise, Probe, probe_of
 from fallline.torch.remade import REMADE, elsewhere, one_batch
 from fallline.torch.replay import Replay
@@ -70,20 +71,29 @@ class Probing:
         return int(outputs.shape[1]) if self.net.criterion.classed(targets) and outputs.ndim > 1 else 0
 
     @cached_property
+    def amounts(self) -> bool:
+        """Whether targets are amounts that outputs are held to, one to one: what a loss makes of others is its own affair."""
+        targets, outputs = self.probe.targets, self.probe.outputs(self.net.start())
+        tensors = isinstance(targets, torch.Tensor) and isinstance(outputs, torch.Tensor)
+        return tensors and targets.is_floating_point() and outputs.shape == targets.shape
+
+    @cached_property
     def unknowing(self) -> float:
-        """The loss of equal scores (log classes), or of zeros for amounts."""
+        """The loss of equal scores (log classes), or of zeros for amounts; NaN for other targets."""
         if self.classes:
             return math.log(self.classes)
+        if not self.amounts:
+            return math.nan
         return float(self.net.criterion(torch.zeros_like(self.probe.targets), self.probe.targets))
 
     @cached_property
     def chance(self) -> float:
-        """The least loss of outputs that do not look at the inputs: the labels' entropy, or the loss of the targets' mean."""
+        """The least loss of outputs that do not look at the inputs: the labels' entropy, or that of the targets' mean; or NaN."""
         targets = self.probe.targets
         if self.classes:
             share = torch.bincount(targets.reshape(-1).clamp_min(0)).double() / targets.numel()
             return float(-(share[share > 0] * share[share > 0].log()).sum())
-        if not targets.is_floating_point():
+        if not self.amounts:
             return math.nan
         return float(self.net.criterion(targets.mean(0, keepdim=True).expand_as(targets), targets))
 
@@ -97,9 +107,8 @@ class Probing:
 
     @cached_property
     def width(self) -> float:
-        """What a gradient's norm is told in: the deviation of amounts, 1 for classes."""
-        targets = self.probe.targets
-        return 1.0 if self.classes else max(1.0, float(targets.double().pow(2).mean().sqrt()))
+        """What a gradient's norm is told in: the deviation of amounts, 1 for other targets."""
+        return max(1.0, float(self.probe.targets.double().pow(2).mean().sqrt())) if self.amounts else 1.0
 
     def seen(self, w: Array) -> list[Seen]:
         """What every operation gave at w."""
@@ -157,7 +166,7 @@ class Probing:
         a row's output then depends on the rows beside it.
         """
         module, w = self.net.module, self.net.start()
-        inputs = self.probe.inputs[:8] if isinstance(self.probe.inputs, torch.Tensor) else self.probe.inputs
+        inputs = cut(self.probe.inputs, slice(8))
         buffers = {name: held.clone() for name, held in module.named_buffers()}
         self.net.flat.load(torch.from_numpy(np.array(w)))
         moody = nn.modules.dropout._DropoutNd | nn.modules.batchnorm._NormBase
@@ -170,15 +179,12 @@ class Probing:
             with mode(module, training=False):
                 with Watching(module) as watching:
                     together = module(inputs)
-                apart = (
-                    together
-                    if not isinstance(inputs, torch.Tensor)
-                    else torch.cat([module(inputs[:4]), module(inputs[4:])])
-                )
+                apart = joined([module(cut(inputs, half)) for half in (slice(4), slice(4, 8))])
         for name, held in module.named_buffers():
             held.copy_(buffers[name])
         drops = [f"{one.operation} in {one.module}" for one in watching.seen if one.drops]
-        beside = not drops and bool((together - apart).abs().max() > 1e-3 * together.abs().max())
+        pairs = [(a, b) for a, b in zip(leaves(together), leaves(apart), strict=True) if a.shape == b.shape]
+        beside = not drops and any(bool((a - b).abs().max() > 1e-3 * a.abs().max()) for a, b in pairs)
         return asleep, drops, beside
 
     @cached_property

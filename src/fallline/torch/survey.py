@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from fallline.torch.batches import Tensors, cut, rows_in
+from fallline.torch.batches import Tensors
 from fallline.torch.modes import mode
+from fallline.torch.nested import cut, rows_in
 
 Array = np.ndarray[Any, Any]
 
