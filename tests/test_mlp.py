@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -13,9 +14,11 @@ from torch import nn
 
 import fallline.estimators.network_settings
 from fallline import InputError, MLPClassifier, MLPRegressor
+from fallline.averages import Fading
 from fallline.errors import DivergedError
 from fallline.estimators.coefficients import Scales
 from fallline.estimators.network_rows import held_out
+from fallline.estimators.network_settings import plan_of
 from fallline.torch.mlp import ACTIVATIONS, Best, Normed, perceptron, whole
 
 QUICK = {"max_epochs": 3, "hidden_layer_sizes": (16,)}
@@ -85,6 +88,25 @@ def test_the_best_epoch_by_held_out_rows_is_kept():
     scale = model.module_.unscaled.scale.item()
     loss = np.mean((model.predict(X[held]) - y[held]) ** 2) / scale**2
     assert loss == pytest.approx(losses.min(), rel=1e-5)
+
+
+def test_where_the_best_epoch_is_kept_points_are_averaged_over_half_a_pass():
+    X, y = numbers()
+
+    def planned(**settings):
+        model = MLPRegressor(hidden_layer_sizes=(16,), **settings)
+        net, _ = model._net(model._task(X, y, None))
+        return net, plan_of(model, net)
+
+    net, plan = planned()
+    assert plan.average == Fading(1.0 - 1.0 / (0.5 * np.ceil(net.n / 32)))
+    for other in ({"solver": "adam"}, {"batch_norm": True}, {"early_stopping": False}):
+        assert planned(**other)[1].average == "none"
+    steady = replace(plan, schedule="constant", rate=0.03, warmup=0, amount=10.0)
+    seen, walked = (
+        each.run(net).trace["validation_loss"][2:].mean() for each in (steady, replace(steady, average="none"))
+    )
+    assert seen < 0.9 * walked
 
 
 def test_held_out_rows_keep_the_classes_shares_and_leave_one_of_each():

@@ -32,8 +32,8 @@ class MLPClassifier(Labelled, ClassifierMixin, Perceptron):
     Nothing needs tuning. Left at "auto", solver is NAdam (Dozat 2016) with decoupled weight decay alpha (Loshchilov & Hutter
     2019) and a rate of 0.008·√(64/fan_in) for each weight matrix, warmed up over 5 % of the steps and then down a cosine to 0;
     batch_size is the power of two next to n/100, from 32 to 256; max_epochs is 30 at 10,000 rows and goes with 1/√n. A tenth of
-    the rows is held out, the weights of the best epoch by these are kept, and the walk ends early after a third of the budget
-    without gain. Up to 128 rows none is held out, and each of 300 steps takes all of them.
+    the rows is held out, the weights of the best epoch by these are kept, an average that fades over half a pass, and the walk
+    ends early after a third of the budget without gain. Up to 128 rows none is held out, and each of 300 steps takes all of them.
 
     tune: "race" walks at five rates from 0.001 to 0.016 over the whole budget each and keeps the best on held-out rows, at five
     fits' time; "heats" gives each 12 % of the budget, and the best of them then all of it: 1.6 fits. docs/mlp.md has a table of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from fallline.averages import Last
+from fallline.averages import Fading, Last
 from fallline.errors import InputError
 from fallline.estimators.settings import PART, seed_of
 from fallline.estimators.settings import SCHEDULES as THEIRS
@@ -26,6 +26,7 @@ HEATS, SHARE = "heats", 0.12  # a race whose rates have so much of the budget ea
 WARM = 0.05  # of the steps: until the rate is at its height
 ADAM_RATE, SGD_RATE = 4e-3, 0.05  # heights of a cosine
 STEADY = 0.25  # of them as a constant rate: its best is 2 to 5 times lower
+AVERAGED = 0.5  # of a pass, over which points are averaged where the best of them is kept
 STREAM_ROWS = 32  # a step of partial_fit
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -103,6 +104,10 @@ def plan_of(estimator: Any, net: Any) -> Plan:
         plan = replace(plan, amount=float(STEPS)) if amount == "auto" else plan
     elif estimator.batch_size != "auto":
         plan = replace(plan, batch_size=min(int(estimator.batch_size), net.n))
+    if estimator.solver == "auto" and net.validation is not None and not estimator.batch_norm:
+        # batch norm's running statistics belong to the walk's point and not to the average
+        steps = max(1.0, AVERAGED * -(-net.n // plan.size(net.n)))
+        plan = replace(plan, average=Fading(1.0 - 1.0 / steps))
     pace = estimator.learning_rate
     if pace != "auto":
         plan = replace(plan, schedule=_pace(pace))
