@@ -105,6 +105,9 @@ def test_targets_in_a_tuple_are_walked_explained_and_given_a_rate():
     assert np.isnan(case.chance)
     assert not run.explain().findings
     assert 1e-4 < find_rate(net, ADAM, seeds=1, race=False).pick < 10
+    below = Net(network(), rows, lambda outputs, targets: loss(outputs, targets) - 9.0)
+    with pytest.raises(InputError, match="above zero"):
+        find_rate(below, ADAM, seeds=1, race=False)
 
 
 def test_sequences_of_several_lengths_are_walked_and_explained():

@@ -107,12 +107,17 @@ class FoundRate:
 def find_rate(net: Any, plan: Plan | None = None, *, seeds: int = 3, race: bool = True) -> FoundRate:
     """The rate for a plan on a network; None: Adam with batches of 32, a cosine to zero and 10 epochs.
 
-    Without the race the pick is a tenth of the edge. Raises InputError where no rate lowers the loss.
+    Without the race the pick is a tenth of the edge. Raises InputError where no rate lowers the loss, or it is not above zero.
     """
     plan = plan or Plan(step="adam", batch_size=32, schedule="cosine", rate=1e-3, amount=10.0)
     if plan.rate is None or plan.automatic:
         raise InputError("The plan takes no rate, so there is none to find: name a step, such as adam.")
     rates, losses = _ramps(net, plan, seeds)
+    if losses[:, 0].min() <= 0.0:
+        raise InputError(
+            f"The loss at the start is {losses[:, 0].min():.3g}, and rates are told apart by the logarithm of the loss: give one "
+            "that is above zero, as no policy's is, or compare rates by what the policy earns."
+        )
     mean = np.log(np.maximum(losses, 1e-12)).mean(axis=0)
     lowest = [int(np.log(np.maximum(one, 1e-12)).argmin()) for one in losses]
     least = int(mean.argmin())

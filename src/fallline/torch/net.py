@@ -23,7 +23,7 @@ from fallline.torch.modes import NORMS, mode, seeded
 from fallline.torch.packing import unpacked
 from fallline.torch.schedulers import Scheduler, scheduler_of
 from fallline.torch.survey import Survey, filtered, survey
-from fallline.torch.trial import Batch, refuse_missing, suits
+from fallline.torch.trial import Batch, placed, refuse_missing, suits
 
 Array = np.ndarray[Any, Any]
 
@@ -315,34 +315,3 @@ class Net:
         outputs = suits(self, first)
         if isinstance(data, Tensors) and self.criterion.classed(data.targets):
             refuse_labels(self.criterion, data.targets, outputs.shape[1])
-
-
-def placed(module: nn.Module, device: Any) -> tuple[nn.Module, torch.device]:
-    """A copy of the module on the device. Raises InputError for one without anything to train."""
-    if not isinstance(module, nn.Module):
-        raise InputError(f"The module is a {type(module).__name__}: give a torch.nn.Module, such as nn.Linear(3, 1).")
-    tensors = list(module.parameters())
-    if not tensors:
-        raise InputError(f"{type(module).__name__} has no parameters: there is nothing to train.")
-    if any(isinstance(tensor, nn.parameter.UninitializedParameter) for tensor in tensors):
-        raise InputError(f"{type(module).__name__} has lazy layers without a shape: run it once on a batch first.")
-    kinds = {tensor.dtype for tensor in tensors if tensor.requires_grad}
-    if not kinds:
-        raise InputError(
-            f"No parameter of {type(module).__name__} requires a gradient: unfreeze one by .requires_grad_()."
-        )
-    if not kinds & {torch.float32, torch.float64}:
-        raise InputError(
-            f"The parameters of {type(module).__name__} are {kinds.pop()}, in which small steps are lost: give module.float(), "
-            'and precision="bfloat16" for layers in half the bits.'
-        )
-    try:
-        place = torch.device(device if device is not None else tensors[0].device)
-        if place.type == "meta" or any(tensor.is_meta for tensor in tensors):
-            raise InputError(
-                'A network cannot walk on the device "meta", where tensors have shapes and no numbers: build the module and '
-                'compute on "cpu", "cuda" or "mps".'
-            )
-        return deepcopy(module).to(place), place
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f'The device "{device}" cannot be used here: {str(error).splitlines()[0]}') from error
