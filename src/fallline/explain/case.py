@@ -50,6 +50,7 @@ class Case:
     names: tuple[str, ...] = ()
     units: tuple[float, float] = (0.0, 1.0)
     cut: bool = False
+    untried = ""  # why no change can be tried: a walk on rows that are known can
 
     @cached_property
     def start(self) -> Array:

@@ -53,6 +53,8 @@ class Explanation:
         if self.findings:
             more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
             return f"{self.findings[0].title}{more}"
+        if self.case.untried:
+            return "nothing stands out in what was seen"
         if self.left <= DONE or np.isnan(self.left):  # of a network nobody knows the optimum
             return HEALTHY
         return (
@@ -113,8 +115,8 @@ class Explanation:
         return [*self.ended(), *found, *self.left_out()]
 
     def ended(self) -> list[str]:
-        """Where the run ended, and that nothing was forecast of it, in sentences."""
-        said = []
+        """Where the run ended, and that nothing was forecast of it or tried, in sentences."""
+        said = [f"Nothing was tried: {self.case.untried}."] if self.case.untried else []
         if np.isfinite(self.left):
             said.append(
                 f"The run ended {number(max(self.excess, 0.0))} above the optimum, {percent(self.left)} of the excess at the "
@@ -136,7 +138,7 @@ class Explanation:
         """The same as plain values, for JSON."""
         return {
             "headline": self.headline, "left": self.left, "excess": self.excess, "seconds": self.seconds,
-            "trials": self.trials,
+            "trials": self.trials, "untried": self.case.untried,
             "findings": [finding.as_dict() for finding in self.findings],
             "refuted": [finding.as_dict() for finding in self.refuted],
         }  # fmt: skip

@@ -115,7 +115,8 @@ class Finding:
         said = [f"Seen: {self.seen}", f"Why: {self.why}", f"The concept, {about.title}: {about.gist}"]
         if self.change is None:
             return said
-        said.append(f"{'For you to decide' if self.change.asks else 'Change'}: {self.change.text}")
+        name = "For you to decide" if self.change.asks else "Change" if self.tried else "Change, not tried"
+        said.append(f"{name}: {self.change.text}")
         if self.expected is not None:
             said.append(f"Expected: {self.expected}.")
         if self.tried is not None:

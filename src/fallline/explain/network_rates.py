@@ -8,6 +8,7 @@ from fallline.words import number, percent
 
 LEAP = 0.1  # ‖Δw‖/‖w‖ of a step, the largest weight's: healthy up to 0.073, planted 0.42 and more
 CREEP = 0.3  # of the weights' length, moved by all steps: healthy 0.8 and more; trying a higher rate then decides
+SURELY = 0.1  # the same where nothing can be tried
 BRIEF = 30  # updates: where larger batches leave fewer, it is not their rate that is looked at
 LOST, WITHIN, MEAN = 2.0, 40, 10  # the mean loss of ten steps is twice that of knowing nothing, within forty
 BACK = 0.97  # of the loss of equal scores: where a run ends that fell below it and jumped
@@ -53,7 +54,7 @@ def leaps(case: NetCase) -> float:
 def too_high(case: NetCase) -> Sign | None:
     """Steps change a tenth of a weight at once, or the loss runs away, or comes back to chance for good."""
     at, leap = diverging(case), leaps(case)
-    if not (leap > LEAP or at) or case.plan.rate is None:
+    if not (leap > LEAP or at) or case.plan.rate is None or (case.untried and not leap > LEAP and spikes(case)):
         return None
     parts = [f"a step changes {percent(leap)} of a weight"] if leap > LEAP else []
     parts += [f"the loss is {number(case.losses[min(at, len(case.losses)) - 1])} at update {at:,} and began at "
@@ -87,7 +88,7 @@ def too_low(case: NetCase) -> Sign | None:
         return None
     start = case.net.start()
     moved = float(np.linalg.norm(case.run.state.w - start)) / max(float(np.linalg.norm(start)), 1e-12)
-    if not moved < CREEP:
+    if not moved < (SURELY if case.untried else CREEP):
         return None
     plans = [case.slower(times) for times in (max(total / max(moved, 1e-9), 3.0) for total in USUAL)]
     count = min(len(case.losses), MOST)
@@ -142,7 +143,7 @@ def spike(case: NetCase) -> Sign | None:
     )
     norms = case.steps["gradient_norm"][case.measured]
     limit = float(f"{3.0 * np.nanmedian(norms):.2g}")
-    change = Change(f"look at those rows, or clip gradients at {limit:g} (clip_norm={limit:g}).",
+    change = Change(f"look at {'those rows' if rows else 'its rows'}, or clip gradients at {limit:g} (clip_norm={limit:g}).",
                     case.changed(clip_norm=limit), asks=True)  # fmt: skip
     return Sign(seen, change, rows=tuple(rows), updates=(at, at))
 
@@ -172,7 +173,7 @@ def batch(case: NetCase) -> Sign | None:
     The rate is η times the batch's growth to the power ½ for adaptive steps and 1 for others, or η; the better of both is tried.
     """
     plan, n = case.plan, case.net.n
-    if plan.variant == "batch" or plan.rate is None or case.broken or len(case.losses) < FEW:
+    if plan.variant == "batch" or plan.rate is None or case.broken or len(case.losses) < FEW or case.untried:
         return None
     points, size = case.trace.points or [case.w], plan.size(n)
     late, middle = case.probing.noise(case.w), case.probing.noise(points[len(points) // 2])

@@ -47,8 +47,12 @@ def not_a_number(case: NetCase) -> Sign | None:
     if len(norms) > 1 and norms[-1] > BURST * np.median(norms):
         return None
     module, operation, backward = case.probing.replay.broken_by(t)
-    if not operation:
+    if not operation and case.probing.replay.exact:
         return None
+    if not operation:
+        seen = f"update {t:,} has a loss or gradient that is no finite number, and nothing grew before."
+        text = "look for rows that are no numbers, and for logarithms, roots and quotients in module and loss."
+        return decided(case, seen, text, updates=(t, t))
     how = "the gradient of " if backward else ""
     seen = f"update {t:,} has {how}{operation} in {module} giving what is no finite number, and nothing grew before."
     text = f"keep the inputs of {operation} where it and its slope are finite (a small constant added, or clamp)."

@@ -29,6 +29,7 @@ class NetCase:
         self.run, self.plan, self.trace = run, plan, run.trace
         self.probing = run.objective.probing(run)
         self.net = self.probing.net  # which begins where the run did
+        self.untried = self.net.untried
 
     @cached_property
     def steps(self) -> Any:
@@ -118,7 +119,11 @@ class NetCase:
         return max(min(round(SHARE * len(self.losses)), MOST), min(40, len(self.losses)))
 
     def walked(self, net: Any, plan: Plan, updates: int | None = None, *, on_the_way: bool = False) -> float:
-        """The loss on the probe's rows after a short walk, or its mean on the way; infinite where it ran away."""
+        """The loss on the probe's rows after a short walk, or its mean on the way; infinite where it ran away, and NaN where
+        nothing can be walked.
+        """
+        if self.untried:
+            return float("nan")
         count = updates or self.short
         warmup = plan.warmup if plan.warmup < count else max(1, count // 10)
         short = replace(plan, budget="updates", amount=count, warmup=warmup)

@@ -11,9 +11,9 @@ SHARE = 0.25  # of the plan's budget, each way; schedules are laid out over it
 
 
 def probe(case: Case, sign: Sign) -> Tried | None:
-    """Try a sign's change; None where only the user can decide."""
+    """Try a sign's change; None where only the user can decide, and where nothing can be walked."""
     change = sign.change
-    if change is None or change.asks:
+    if change is None or change.asks or case.untried:
         return None
     return sign.proof() if sign.proof is not None else walked(case, change)
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fallline.torch.gauges import PreconditionedCurvature, TopCurvature
-from fallline.torch.packing import unpacked
 
 Array = np.ndarray[Any, Any]
 
@@ -22,11 +21,11 @@ class Met(NamedTuple):
     limit: Array  # the rate at which curvature times rate is at its edge
 
 
-def met(probing: Any, points: Sequence[Array]) -> Met:
-    """At those points, on the probe's rows; Adam's memory is taken as it is once settled at a point."""
+def met(probing: Any, points: Sequence[Array], memory: Any) -> Met:
+    """At those points, on the probe's rows; Adam's memory is taken as it is once settled at a point. memory: the optimizer's."""
     noise = [probing.noise(w) or (np.nan,) * 3 for w in points]
     low, middle, high = np.array(noise, float).reshape(-1, 3).T
-    edge, adaptive = edge_of(unpacked(probing.run.state.memory[0]))
+    edge, adaptive = edge_of(memory)
     gauge = PreconditionedCurvature() if adaptive else TopCurvature()
     known = np.isfinite(edge)
     bends = np.array([gauge.read(probing.net, w) if known else np.nan for w in points])

@@ -51,6 +51,7 @@ class Net:
 
     penalty = NoPenalty()  # weight decay is the optimizer's
     disk = None
+    untried = ""  # why nothing can be walked on it: of a watched loop whose rows or steps nobody knows
 
     def __init__(
         self, module: nn.Module, data: Any, loss: Any = None, *, validation: Any = None, device: Any = None,
@@ -232,10 +233,11 @@ class Net:
         return Probe(other, rows)
 
     def probing(self, run: Any) -> Any:
-        """What a run of it can be asked when it is explained (see probing.py)."""
+        """What a run of it, or a watched loop, can be asked when it is explained (see probing.py, watched.py)."""
         from fallline.torch.probing import Probing
+        from fallline.torch.watched import Watched
 
-        return Probing(self, run)
+        return (Watched if "evaluating" in run.trace.about else Probing)(self, run)
 
     def buffers(self) -> dict[str, torch.Tensor]:
         """What the module holds beside parameters (running statistics), as it was given."""

@@ -18,6 +18,7 @@ from fallline.torch.criterion import Criterion
 from fallline.torch.met import Met, met
 from fallline.torch.modes import mode, seeded
 from fallline.torch.nested import cut, joined, leaves
+from fallline.torch.packing import unpacked
 from fallline.torch.probe import Noise, Probe, probe_of
 from fallline.torch.remade import REMADE, elsewhere, one_batch
 from fallline.torch.replay import Replay
@@ -124,7 +125,7 @@ class Probing:
 
     def met(self, points: Sequence[Array]) -> Met:
         """The noise scale and the curvature's edge at those points (see met.py)."""
-        return met(self, points)
+        return met(self, points, unpacked(self.run.state.memory[0]))
 
     @cached_property
     def saturates_twice(self) -> float:

@@ -43,12 +43,14 @@ class Record:
         self.losses: list[Value] = []
         self.looks: list[Look] = []
         self.points: list[torch.Tensor] = []
+        self.start: torch.Tensor | None = None
         self.last: torch.Tensor | None = None
         self.room: torch.Tensor | None = None  # of a point that is not kept: the next may be put there
 
     def note(self, look: Look, start: torch.Tensor | None, after: torch.Tensor) -> None:
         """Add a look and the point after its step; of the first one also the point before."""
         if start is not None:
+            self.start = start
             self.points.append(start)
         if self.points and len(self.points[-1]) == len(after) and len(self.points) * after.nbytes <= PATH_LIMIT:
             self.points.append(after)

@@ -27,6 +27,8 @@ SAME = 1e-3  # of a loss: what devices that add in any order leave between a wal
 class Replay:
     """The steps of `run` on `net`, which begins where the run did."""
 
+    exact = True  # whether it is the step itself that is looked at
+
     def __init__(self, net: Any, run: Any) -> None:
         self.net, self.run = net, run
 
@@ -100,21 +102,26 @@ class Replay:
             for name, buffer in net.module.named_buffers():
                 buffer.copy_(held[name])
         inputs, targets, weights = net.data.batch(self.batch(t)) if t else next(net.data.blocks(net.n))
-        with mode(net.module, training=True), torch.enable_grad(), Watching(net.module, keep=True) as watching:
-            loss = net.loss(inputs, targets, weights)
-        for one in watching.seen:
-            if not one.sound:
-                return one.module, one.operation, False
-        slopes: dict[int, bool] = {}
-        for _, _, out, given in watching.made:
-            for tensor in (out, *given):
-                tensor.register_hook(partial(_note, slopes, id(tensor)))
-        loss.backward()
-        net.flat.clear()
-        for module, operation, out, given in reversed(watching.made):
-            if slopes.get(id(out), True) and not all(slopes.get(id(tensor), True) for tensor in given):
-                return module, operation, True
-        return "", "", False
+        return broken_in(net, inputs, targets, weights)
+
+
+def broken_in(net: Any, inputs: Any, targets: Any, weights: Any) -> tuple[str, str, bool]:
+    """(module, operation, backward) that first gives what is not finite on a batch, by the module as it stands; or empty."""
+    with mode(net.module, training=True), torch.enable_grad(), Watching(net.module, keep=True) as watching:
+        loss = net.loss(inputs, targets, weights)
+    for one in watching.seen:
+        if not one.sound:
+            return one.module, one.operation, False
+    slopes: dict[int, bool] = {}
+    for _, _, out, given in watching.made:
+        for tensor in (out, *given):
+            tensor.register_hook(partial(_note, slopes, id(tensor)))
+    loss.backward()
+    net.flat.clear()
+    for module, operation, out, given in reversed(watching.made):
+        if slopes.get(id(out), True) and not all(slopes.get(id(tensor), True) for tensor in given):
+            return module, operation, True
+    return "", "", False
 
 
 def _note(slopes: dict[int, bool], key: int, slope: torch.Tensor) -> None:

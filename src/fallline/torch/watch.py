@@ -5,6 +5,7 @@ nothing is drawn from a generator, no model is called, no mode is changed, and w
 """
 
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,6 +23,7 @@ from fallline.torch.engine import FIRST, OFTEN
 from fallline.torch.flat import Apart
 from fallline.torch.live import Live, line
 from fallline.torch.record import Look, Record
+from fallline.torch.recovered import explained, placed_in, step_of
 from fallline.trace import Trace
 
 SOON, LATER = 500, 100  # up to so many steps one of OFTEN is measured, then one of so many
@@ -64,6 +66,8 @@ class Seen:
         n: int, live: Any,
     ) -> None:  # fmt: skip
         self.record, self.every, self.n = Record(), every, n
+        self.models = [weakref.ref(model) for model in models]
+        self.heard: torch.Tensor | None = None  # what a model was called with before the last measured step
         self.about = facts(optimizer, models)
         self._names, self._heard = names, Heard()
         self._said: Value = None
@@ -127,15 +131,25 @@ class Seen:
         return write_report(summary, [], (), path, pictures)
 
     def run(self, net: Any = None) -> Run:
-        """The loop so far as a Run. net: the fallline.Net that it went down, where there is one."""
-        trace, last = self.trace, self.record.last
+        """The loop so far as a Run. net: the fallline.Net that it went down, where there is one, in the order of whose tensors
+        its points then are.
+        """
+        trace, last = self.record.trace(self.n if net is None else net.n, self.about), self.record.last
         w = np.array([]) if last is None else last.numpy().copy()
+        if net is not None and last is not None:
+            names = self._looks()[-1].names
+            w, trace.points = placed_in(net, names, w), [placed_in(net, names, point) for point in trace.points]
         lost = trace.broken() if self.record.known and self.record.known[-1] == len(self.record.looks) - 1 else ""
         return Run(State(w, (), w, self._t, len(self.record.looks)), trace, lost or "was watched", net)
 
-    def explain(self, net: Any, plan: Any) -> Any:
-        """What ails the loop and the one change that mends it, as of any run: net and plan say it in fallline's words."""
-        return self.run(net).explain(plan)
+    def explain(self, data: Any = None, plan: Any = None, loss: Any = None) -> Any:
+        """What ails the loop and the one change that mends it, as of any run (see recovered.py).
+
+        data: what the loop is fed, as `fallline.Net` takes it, or a Net of the model; without it, what trace and model alone
+        tell, and nothing is tried. loss: as of Net. plan: for a loop whose own no plan can say. Raises InputError where these
+        are not what was watched, and where no loss was told.
+        """
+        return explained(self, data, plan, loss)
 
     def __str__(self) -> str:
         """Where the loop is, in a line."""
@@ -181,9 +195,11 @@ class Seen:
             if tensor.requires_grad
         ]
 
-    def forward(self, rows: int, training: bool) -> None:
-        """A model was called with so many rows."""
-        self._rows[training] += rows
+    def forward(self, given: torch.Tensor, alone: bool, training: bool) -> None:
+        """A model was called with that, alone or beside other inputs."""
+        self._rows[training] += given.shape[0]
+        if self._measured(self._t + 1):
+            self.heard = given.detach() if alone else None
 
     def _stepping(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
         """Before a step."""
@@ -205,11 +221,15 @@ class Seen:
 
         return ((args[0], watched, *args[2:]), kwargs) if place is args else (args, {**kwargs, "closure": watched})
 
+    def _measured(self, t: int) -> bool:
+        """Whether step t is one that is measured."""
+        return t <= FIRST or not t % (self.every or (OFTEN if t <= SOON else LATER))
+
     def _start(self, optimizer: torch.optim.Optimizer, loss: Value) -> None:
         """Where a step starts: its loss and, of one that is measured, its gradient."""
         self.record.losses.append(loss if self._said is None else self._said)
         self._said = None
-        if self._t > FIRST and self._t % (self.every or (OFTEN if self._t <= SOON else LATER)):
+        if not self._measured(self._t):
             return
         began = time.perf_counter()
         flat = Apart(self._named(optimizer))
@@ -225,6 +245,7 @@ class Seen:
         if len(self.record.losses) < self._t:
             self.record.losses.append(None)  # a closure that was never called
         self._visits += self._rows[True] or self._rows[False]
+        self.about["evaluating"] += not self._rows[True] and self._rows[False] > 0
         self._rows = [0, 0]
         self._heard.clear()
         if self._before is None:
@@ -258,7 +279,7 @@ class Ear:
         if torch.is_grad_enabled():
             for given in (*args, *kwargs.values()):
                 if isinstance(given, torch.Tensor) and given.ndim:
-                    self.seen.forward(given.shape[0], module.training)
+                    self.seen.forward(given, len(args) + len(kwargs) == 1, module.training)
                     return
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -295,6 +316,8 @@ def facts(optimizer: torch.optim.Optimizer, models: tuple[nn.Module, ...]) -> di
     tensors = [tensor for model in models for tensor in model.parameters()]
     return {
         "optimizer": type(optimizer).__name__,
+        "step": step_of(optimizer),
+        "evaluating": 0,
         "frozen": [names[id(tensor)] for tensor in tensors if not tensor.requires_grad],
         "absent": [names[id(tensor)] for tensor in tensors if tensor.requires_grad and id(tensor) not in held],
     }
