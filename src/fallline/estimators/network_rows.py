@@ -73,12 +73,9 @@ def held_out(labels: Array, fraction: float, seed: int) -> Array:
 
 def told_apart(task: Task, rows: Array, chosen: Array) -> tuple[Any, ...]:
     """The chosen rows as a Net takes them: inputs, targets, and weights of mean one where they differ."""
-    import torch
+    from fallline.torch.batches import shared
 
     own = task.weights[chosen]
     inputs, targets = (rows, task.y) if chosen.all() else (rows[chosen], task.y[chosen])
-    parts = (
-        torch.from_numpy(inputs),
-        targets,
-    )  # a tensor is not copied, as an array is, and nobody else has these rows
+    parts = (shared(inputs), targets)  # nobody else has these rows
     return parts if own.min() == own.max() else (*parts, own / own.mean())

@@ -258,6 +258,11 @@ def whole(targets: Any) -> Any:
     return targets.long() if counted else targets
 
 
+def shared(array: Array) -> torch.Tensor:
+    """The array as a tensor in the same memory: Net copies an array, which may change, and no tensor."""
+    return torch.from_numpy(array)
+
+
 def tensor_of(data: Any, what: str, device: torch.device, kind: torch.dtype) -> torch.Tensor:
     """Data as a tensor on the device; floats in the module's type. Raises InputError for what is no table of numbers."""
     if not isinstance(data, torch.Tensor):
