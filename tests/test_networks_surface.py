@@ -83,3 +83,20 @@ def test_the_picture_says_what_was_measured_and_drops_lines_from_the_path(walked
     drops = [trace for trace in relief.data if trace.type == "scatter3d" and None in tuple(trace.z)]
     assert len(drops) == 1
     assert all(high > low for high, low in zip(drops[0].z[::3], drops[0].z[1::3], strict=True))
+
+
+def test_rows_that_a_function_makes_are_counted_as_rows_and_never_all():
+    def play(module, seed):
+        chance = torch.Generator().manual_seed(seed)
+        while True:
+            x = torch.randn(32, 4, generator=chance)
+            yield x, (x[:, 0] > 0).long()
+
+    torch.manual_seed(0)
+    net = Net(nn.Linear(4, 2), play, batches=20)
+    run = Plan(step="adam", rate=0.01, amount=2).run(net, looks=5)
+    surface = surface_of(net, [run.trace], points=5)
+    assert surface.rows == 256
+    assert surface.of == np.inf
+    assert 0.0 < surface.error < np.ptp(surface.heights)
+    assert "heights are taken on 256 rows and off by" in draw_surface(surface).layout.meta["how"]

@@ -58,6 +58,7 @@ class Surface(NamedTuple):
     left_out: float  # share of the paths' squared distance from the best point that is off the plane
     rows: int  # that the heights were taken on
     n: int  # rows that there are
+    of: float  # that heights could be taken on; infinite where a function makes them
     error: float = 0.0  # standard error of a height, in the median, where they were taken on some of the rows
 
 
@@ -100,8 +101,8 @@ def surface_of(
         low, high = anchor - reach, anchor + reach
     points = points or (POINTS_SURVEYED if hasattr(objective, "survey") else POINTS)
     x, y = (np.linspace(low[axis], high[axis], points) for axis in (0, 1))
-    heights, error, rows = _heights_of(objective, origin, basis, x, y, centre)
-    floor = min(float(heights.min()), float(objective.value(centre)) if rows == objective.n else np.inf)
+    heights, error, rows, of = _heights_of(objective, origin, basis, x, y, centre)
+    floor = min(float(heights.min()), float(objective.value(centre)) if rows == of else np.inf)
     top = max(float(heights.max()) - floor, np.finfo(float).tiny)
     return Surface(
         kind=kind,
@@ -121,6 +122,7 @@ def surface_of(
         left_out=_left_out(cloud, basis),
         rows=rows,
         n=objective.n,
+        of=of,
         error=error,
     )
 
@@ -235,16 +237,16 @@ def _some_rows(rows: Any, keep: Array) -> Any:
 
 def _heights_of(
     objective: Any, origin: Array, basis: Array, x: Array, y: Array, centre: Array
-) -> tuple[Array, float, int]:
-    """Heights over the grid, their standard error and the rows that they were taken on."""
+) -> tuple[Array, float, int, float]:
+    """Heights over the grid, their standard error, the rows that they were taken on, and of how many."""
     if not hasattr(objective, "survey"):
         part, rows = _affordable(objective, len(x), len(centre))
-        return _heights(part, origin, basis, x, y), 0.0, rows
+        return _heights(part, origin, basis, x, y), 0.0, rows, objective.n
     points = (origin + np.array([across, along]) @ basis for along in y for across in x)
     found = objective.survey(points, len(x) * len(y), centre)
     finite = np.isfinite(found.heights)
     heights = np.where(finite, found.heights, found.heights[finite].max(initial=0.0))
-    return heights.reshape(len(y), len(x)), float(np.median(found.errors)), found.rows
+    return heights.reshape(len(y), len(x)), float(np.median(found.errors)), found.rows, found.of
 
 
 def _heights(objective: Any, origin: Array, basis: Array, x: Array, y: Array) -> Array:

@@ -198,8 +198,9 @@ def how_to_read(surface: Surface, relief: bool = False) -> str:
         ]
         if surface.kind != "exact":
             parts.append("what is left out is a share of the paths' squared distance from where the cross is")
-    if surface.rows < surface.n:
-        told = f"heights are taken on {words.count(surface.rows)} of {words.count(surface.n)} rows"
+    if surface.rows < surface.of:
+        of = f" of {words.count(surface.of)}" if np.isfinite(surface.of) else ""
+        told = f"heights are taken on {words.count(surface.rows)}{of} rows"
         if surface.error:
             told += f" and off by {words.percent(surface.error / _range(surface))} of their range, in the median"
         parts.append(told)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from fallline.torch.batches import Tensors
+from fallline.torch.batches import Made, Tensors
 from fallline.torch.modes import mode
 from fallline.torch.nested import cut, rows_in
 
@@ -26,6 +26,7 @@ class Survey(NamedTuple):
     heights: Array  # (points,)
     errors: Array  # (points,)
     rows: int  # that they were taken on
+    of: float  # that there are: infinite where a function makes them
 
 
 def survey(net: Any, points: Iterable[Array], count: int, centre: Array) -> Survey:
@@ -35,15 +36,15 @@ def survey(net: Any, points: Iterable[Array], count: int, centre: Array) -> Surv
     rows have in common falls out, which halves the error for nothing. Dropout is off; batch norm takes the statistics of the
     rows at hand, since the running ones belong to one point.
     """
-    rows, batches = _drawn(net, count)
+    rows, of, batches = _drawn(net, count)
     here, counts = _losses(net, centre, batches)
-    full = np.average(here, weights=counts) if rows >= net.n else _whole(net, centre)
+    full = np.average(here, weights=counts) if rows >= of else _whole(net, centre)
     heights, errors = [], []
     for w in points:
         apart = _losses(net, w, batches)[0] - here
         heights.append(full + np.average(apart, weights=counts))
-        errors.append(apart.std(ddof=1) / math.sqrt(len(apart)) if rows < net.n and len(apart) > 1 else 0.0)
-    return Survey(np.array(heights), np.array(errors), rows)
+        errors.append(apart.std(ddof=1) / math.sqrt(len(apart)) if rows < of and len(apart) > 1 else 0.0)
+    return Survey(np.array(heights), np.array(errors), rows, of)
 
 
 def filtered(net: Any, w: Array, seed: int = 0) -> Array:
@@ -67,23 +68,25 @@ def filtered(net: Any, w: Array, seed: int = 0) -> Array:
     return np.array(pair)
 
 
-def _drawn(net: Any, count: int) -> tuple[int, list[tuple[Any, Any, Any]]]:
-    """How many rows, and they themselves in batches."""
+def _drawn(net: Any, count: int) -> tuple[int, float, list[tuple[Any, Any, Any]]]:
+    """How many rows, of how many, and they themselves in batches."""
     held = [part for part in net.module.modules() if any(True for _ in part.parameters(recurse=False))]
     cost = CHEAP if all(isinstance(part, torch.nn.Linear) for part in held) else FORWARD
-    rows = int(min(net.n, max(FEWEST, EPOCHS * net.n / (cost * count))))
+    share = EPOCHS / (cost * count)  # of a pass
     if isinstance(net.data, Tensors):
+        rows = int(min(net.n, max(FEWEST, share * net.n)))
         chosen = np.sort(np.random.default_rng(0).choice(net.n, rows, replace=False))
         chosen = chosen if rows < net.n else np.arange(net.n)
         inputs, targets, weights = net.data.batch(chosen)
-        return rows, [(inputs.clone(), targets, weights)]
-    batches, seen = [], 0
+        return rows, net.n, [(inputs.clone(), targets, weights)]
+    batches, seen, of = [], 0, math.inf if isinstance(net.data, Made) else net.n
     for batch in net.data.blocks(FEWEST):
         batches.append(batch)
         seen += rows_in(batch[1])
-        if seen >= rows:
+        in_pass = net.n if of == net.n else net.data.length * seen / len(batches)
+        if seen >= max(FEWEST, share * in_pass):
             break
-    return min(seen, net.n), batches
+    return int(min(seen, of)), of, batches
 
 
 def _losses(net: Any, w: Array, batches: list[tuple[Any, Any, Any]]) -> tuple[Array, Array]:
