@@ -1,5 +1,6 @@
 """Networks: the engine walks as by hand and as torch's own loops do, whatever the rule, the data and the stops between."""
 
+import sys
 from copy import deepcopy
 from dataclasses import replace
 
@@ -141,7 +142,7 @@ def test_what_is_no_plain_row_of_layers_is_left_to_autograd():
     assert chain_of(Net(module, (X, y), lambda z, y: functional.cross_entropy(z, y))) is None
 
 
-EXTRA = ("ScheduleFreeAdamW", "Prodigy", "SOAP", "Lion")  # of the library of the extra `optimizers`
+EXTRA = ("ScheduleFreeAdamW", "Prodigy", "SOAP", "Lion", "NorMuon")  # of the library of the extra `optimizers`
 
 
 @pytest.mark.parametrize("name", [*(name for name in names() if name != "SparseAdam"), *EXTRA])
@@ -258,6 +259,62 @@ class Heavy(nn.Module):
 def test_a_batch_too_large_for_memory_names_the_one_that_fits(rows, says):
     with pytest.raises(InputError, match=says):
         Plan(step="adam", rate=0.01, batch_size=32).run(Net(Heavy(rows), table(torch.float32)))
+
+
+@pytest.mark.parametrize("step", ["adam", "LBFGS"])
+def test_where_data_bring_their_batches_the_loader_is_told_to_make_smaller_ones(step):
+    loader = DataLoader(TensorDataset(*table(torch.float32)), 32)
+    with pytest.raises(InputError, match="one of 8 does: let the loader, or the function, give batches of 8, or"):
+        Plan(step=step, rate=0.01).run(Net(Heavy(10), loader))
+
+
+class Hungry(torch.optim.SGD):
+    """Says at a step that memory is full."""
+
+    at = 1
+
+    def step(self, closure=None):
+        self.at -= 1
+        if not self.at:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        super().step()
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_an_optimizer_too_large_for_memory_is_told_as_that(at, monkeypatch):
+    monkeypatch.setattr(torch.optim, "Hungry", type("Hungry", (Hungry,), {"at": at}), raising=False)
+    with pytest.raises(InputError, match="no room for what Hungry remembers"):
+        Plan(step="Hungry", rate=0.01, batch_size=16).run(Net(network(torch.float32), table(torch.float32)))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("AdaShift", "AdaShift remembers what is neither tensor nor number .*deque"),
+        ("Conda", "Conda remembers .*GaLoreProjector"),
+        ("ROSE", "ROSE remembers .*dtype"),
+        ("ScalableShampoo", "ScalableShampoo remembers"),
+        ("AliG", r"AliG cannot step on this module \(AliG requires closure"),
+        ("AdaHessian", "AdaHessian cannot step on this module"),
+        ("SAM", r"SAM is made around something else \(base_optimizer\), which a plan cannot give"),
+        ("WSAM", r"something else \(model, base_optimizer\)"),
+        ("Lookahead", r"something else \(optimizer\)"),
+        ("Magma", r"something else \(optimizer\)"),
+        ("AdamMini", r"something else \(model\)"),
+        ("Ranger21", "needs settings: write Ranger21:num_iterations=…"),
+        ("DistributedMuon", "DistributedMuon cannot be made"),
+        ("BaseOptimizer", "There is no optimizer BaseOptimizer"),
+    ],
+)
+def test_an_optimizer_that_cannot_walk_says_why_at_the_first_step(text, says):
+    with pytest.raises(InputError, match=says):
+        Plan(step=text, rate=0.01, batch_size=16, amount=1).run(Net(network(torch.float32), table(torch.float32)))
+
+
+def test_without_the_library_of_the_extra_its_name_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(InputError, match=r"torch\.optim has no Prodigy, .* pip install fallline\[optimizers\]"):
+        Plan(step="Prodigy").run(Net(network(torch.float32), table(torch.float32)))
 
 
 def test_what_memory_does_not_hold_in_evaluation_is_evaluated_in_parts(monkeypatch):

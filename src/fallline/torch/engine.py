@@ -6,6 +6,7 @@ memory, chance comes from (seed, segment), so 10 epochs and 10 more are the same
 
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from fallline.descent import State, looked_at
 from fallline.errors import InputError, saying
 from fallline.torch.batches import seed_of
 from fallline.torch.chain import chain_of
+from fallline.torch.memory import full
 from fallline.torch.modes import mode, seeded
 from fallline.torch.nested import cut, rows_in
 from fallline.torch.optimizers import walked_by
@@ -28,7 +30,6 @@ Array = np.ndarray[Any, Any]
 FIRST = 20  # steps of a walk that are measured every one: what goes wrong at the start is seen there
 OFTEN = 25  # then one of so many is measured: norms cost a tenth of a small network's step, and so 0.4 % of a walk
 HEAD = ("loss", "gradient_norm", "loss_at_looks", "validation_loss")  # what is seen of a step, before its tensors
-FULL = ("not enough memory", "can't allocate memory")  # as torch says it of the CPU's
 ALONE = "more than 1 value per channel"  # as torch's batch norm says it
 PER_LAYER = ("gradient/", "update/")  # ‖g‖ of a tensor; ‖Δw‖/‖w‖ of it
 
@@ -74,7 +75,11 @@ class Autograd(NamedTuple):
         """Walk one segment."""
         held, flat = unpacked(state.memory[0]), net.flat
         _put(net, state.w, held["buffers"])
-        clip, walker = walked_by(step, flat)
+        try:
+            clip, walker = walked_by(step, flat)
+        except RuntimeError as error:
+            _refuse_crowded(net, getattr(step, "name", type(step).__name__), error)
+            raise
         if held["optimizer"] is not None:
             if held["name"] != walker.name:
                 raise InputError(
@@ -101,15 +106,21 @@ class Autograd(NamedTuple):
                     if not math.isfinite(loss) and bool(flat.read().isfinite().all()):
                         refuse_missing((inputs, targets, weights))
                 except Exception as error:
-                    with saying(f"Step {t:,}, batch {k + 1:,} of the pass"):
-                        _refuse(net, rows, error)
+                    _refuse(net, rows, t, k, error)
                     raise
                 measured = t <= FIRST or t % OFTEN == 0
                 before = flat.read().clone() if measured else None
                 if measured:
                     _slopes(flat, seen[k], len(self.layers))
                 clip(flat)
-                walker.step(paces[k], t, partial(_again, net, flat, inputs, targets, weights))
+                again = partial(
+                    _again, flat, partial(backward, inputs, targets, weights), partial(_refuse, net, rows, t, k)
+                )
+                try:
+                    walker.step(paces[k], t, again)
+                except RuntimeError as error:
+                    _refuse_crowded(net, walker.name, error)
+                    raise
                 if before is not None:
                     _updates(flat, before, seen[k], len(self.layers))
                 if averaged:
@@ -162,22 +173,27 @@ def _backward(net: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor
     return total
 
 
-def _refuse(net: Any, rows: Any, error: Exception) -> None:
-    """Raise InputError with what is wrong about the batch at which a step failed; return where nothing is known to be."""
-    batch = net.data.batch(rows)
+def _refuse(net: Any, rows: Any, t: int, k: int, error: Exception) -> None:
+    """Raise InputError with what is wrong about the batch at which step t failed; return where nothing is known to be."""
+    with saying(f"Step {t:,}, batch {k + 1:,} of the pass"):
+        batch = net.data.batch(rows)
+        if full(error):
+            raise InputError(too_large(net, *batch[:2])) from error
+        if ALONE in str(error):
+            raise InputError(
+                "The module computes a single row, of which batch norm has no spread: take a batch_size (or accumulate) that "
+                "leaves none over, or drop_last=True in a loader."
+            ) from error
+        blame(net, batch, error)
+
+
+def _refuse_crowded(net: Any, name: str, error: RuntimeError) -> None:
+    """Raise InputError where it was the optimizer's own memory that had no room; else return."""
     if full(error):
-        raise InputError(too_large(net, *batch[:2])) from error
-    if ALONE in str(error):
         raise InputError(
-            "The module computes a single row, of which batch norm has no spread: take a batch_size (or accumulate) that leaves "
-            "none over, or drop_last=True in a loader."
+            f"The memory of {net.device} has no room for what {name} remembers beside the module, whatever the batch: name an "
+            "optimizer that remembers less, such as SGD, or take a smaller module."
         ) from error
-    blame(net, batch, error)
-
-
-def full(error: Exception) -> bool:
-    """Whether memory did not hold something."""
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in FULL)
 
 
 def too_large(net: Any, inputs: Any, targets: Any) -> str:
@@ -198,17 +214,21 @@ def too_large(net: Any, inputs: Any, targets: Any) -> str:
     if not fits:
         return f"{said}, nor does a single row: take a smaller module."
     parts = -(-count // fits) * net.accumulate
-    return (
-        f"{said}; one of {fits:,} does: take batch_size={fits}, or keep the batch and compute it in parts with "
-        f"Net(…, accumulate={parts})."
+    how = (
+        f"take batch_size={fits}" if net.rows is None else f"let the loader, or the function, give batches of {fits:,}"
     )
+    return f"{said}; one of {fits:,} does: {how}, or keep the batch and compute it in parts with Net(…, accumulate={parts})."
 
 
-def _again(net: Any, flat: Any, inputs: Any, targets: Any, weights: Any) -> torch.Tensor:
+def _again(flat: Any, backward: Callable[[], torch.Tensor], refuse: Callable[[Exception], None]) -> torch.Tensor:
     """The same batch's loss and gradient, for an optimizer that looks again within its step."""
     flat.clear()
-    with torch.enable_grad():
-        return _backward(net, inputs, targets, weights)
+    try:
+        with torch.enable_grad():
+            return backward()
+    except Exception as error:
+        refuse(error)
+        raise
 
 
 def _slopes(flat: Any, seen: torch.Tensor, layers: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from fallline.errors import InputError, saying
-from fallline.torch.engine import full
+from fallline.torch.memory import full
 from fallline.torch.nested import cut, rows_in
 from fallline.torch.trial import blame
 

@@ -1,9 +1,10 @@
 """From a step rule to what walks a network by it: torch's own optimizer wherever there is one."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from inspect import unwrap
+from importlib import import_module
+from inspect import signature, unwrap
 from typing import Any, NamedTuple
 
 import torch
@@ -27,17 +28,20 @@ from fallline.steps import (
 )
 from fallline.steps.named import Optimizer
 from fallline.torch.flat import Flat
+from fallline.torch.memory import full
 from fallline.torch.nadamw import NAdamW
+from fallline.torch.packing import packed
 
 Settings = dict[str, Any]
 
 FUSED = {**dict.fromkeys(("SGD", "Adam", "AdamW"), ("cpu", "cuda")), "Adagrad": ("cpu",)}  # where torch has one kernel
 CLOSED = ("LBFGS",)  # those that look at the loss again within a step
-MATRICES = ("Muon",)  # those that take matrices alone
+MATRICES = ("Muon", "AdaGO", "AdaMuon", "DistributedMuon", "MuonClip", "NorMuon", "SpectralSphere")  # take them alone
 OWN: dict[str, Settings] = {
     "Muon": {"adjust_lr_fn": "match_rms_adamw"},  # so that one rate suits both halves
     "NAdamW": {"weight_decay": 0.01, "decoupled_weight_decay": True},
 }
+PARTS = ("model", "optimizer", "base_optimizer")  # arguments of a constructor that are no settings
 ALIAS = {"NAdamW": "NAdam"}  # names that torch has under another, with settings of its own
 SETTINGS: dict[type, Callable[[Any], tuple[str, Settings]]] = {
     Plain: lambda step: ("SGD", {}),
@@ -83,20 +87,23 @@ class Torch:
 
     def __init__(self, name: str, settings: Settings, tensors: Sequence[nn.Parameter], scale: str = "") -> None:
         self.name, self.closed = name, name in CLOSED
-        made = class_of(name)
+        made = class_of(name, settings)
         own: Settings = dict(OWN.get(name, {}))
         if (
             tensors[0].device.type in FUSED.get(name, ())
             and not {"fused", "foreach", "differentiable"} & settings.keys()
         ):
             own["fused"] = True
-        groups = [{"params": tensors, "factor": 1.0}]
+        common = {"use_muon": True} if name in MATRICES else {}  # the extra library's must be told
+        groups = [{"params": tensors, "factor": 1.0, **common}]
         if scale:
-            groups = [{"params": [tensor], "factor": _factor(tensor)} for tensor in tensors]
+            groups = [{"params": [tensor], "factor": _factor(tensor), **common} for tensor in tensors]
         try:
             self.optimizer = made(groups, lr=1.0, **{**own, **settings})
-        except (TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{name} cannot be made with these settings ({error}).") from None
+        except Exception as error:
+            if full(error):
+                raise
+            raise InputError(f"{name} cannot be made with these settings ({_first(error)}).") from error
         # torch wraps step in a profiler's range and a look for hooks, of which ours has none: a twentieth of a small step
         self._step = partial(unwrap(made.step), self.optimizer) if name in FUSED else self.optimizer.step
 
@@ -107,10 +114,24 @@ class Torch:
         try:
             with torch.no_grad():
                 self._step(*(closure,) if self.closed else ())
-        except RuntimeError as error:
-            if t > 1:
+        except Exception as error:
+            if t > 1 or isinstance(error, InputError) or full(error):
                 raise
-            raise InputError(f"{self.name} cannot step on this module ({error}): name another optimizer.") from error
+            raise InputError(
+                f"{self.name} cannot step on this module ({_first(error)}): name another optimizer."
+            ) from error
+        if t == 1:
+            self._refuse_objects()
+
+    def _refuse_objects(self) -> None:
+        """Raise InputError where what it remembers cannot be kept: said after a walk's first step, not at the end of a pass."""
+        try:
+            packed(self.memory())
+        except TypeError as error:
+            raise InputError(
+                f"{self.name} remembers what is neither tensor nor number ({error}), so that no walk could go on from it: name "
+                "another optimizer."
+            ) from error
 
     def memory(self) -> Any:
         """What it remembers."""
@@ -195,24 +216,50 @@ def walked_by(step: Any, flat: Flat) -> tuple[Clip, Torch | Split | Rule | NAdam
     return Clip(tuple(bounds)), Rule(step, flat)
 
 
-def class_of(name: str) -> Any:
-    """The optimizer of that name. Raises InputError where neither torch nor the extra library has it."""
-    made = getattr(torch.optim, ALIAS.get(name, name), None)
-    if isinstance(made, type) and issubclass(made, torch.optim.Optimizer) and made is not torch.optim.Optimizer:
+def class_of(name: str, given: Collection[str] = ()) -> Any:
+    """The optimizer of that name. given: the settings that it is to be made with.
+
+    Raises InputError where neither torch nor the extra library has it, and for one that wants more than parameters and settings.
+    """
+    if (made := _optimizer_in(torch.optim, ALIAS.get(name, name))) is not None:
         return made
     try:
-        from pytorch_optimizer import load_optimizer
+        made = _optimizer_in(import_module("pytorch_optimizer"), name)
     except ImportError:
         raise InputError(
             f"torch.optim has no {name}, and the library that may have it is not installed: pip install fallline[optimizers], or "
             f"name one of {', '.join(names())}."
         ) from None
-    try:
-        return load_optimizer(name.lower())
-    except (NotImplementedError, ValueError, KeyError) as error:
+    if made is None:
         raise InputError(
             f"There is no optimizer {name}: neither torch.optim nor pytorch_optimizer has it. torch has {', '.join(names())}."
-        ) from error
+        )
+    wanted = [
+        each.name
+        for each in signature(made).parameters.values()
+        if each.default is each.empty
+        and each.kind is each.POSITIONAL_OR_KEYWORD
+        and each.name not in ("params", *given)
+    ]
+    if others := [each for each in wanted if each in PARTS]:
+        raise InputError(
+            f"{name} is made around something else ({', '.join(others)}), which a plan cannot give: name another optimizer."
+        )
+    if wanted:
+        raise InputError(f"{name} needs settings: write {name}:{','.join(f'{each}=…' for each in wanted)}.")
+    return made
+
+
+def _optimizer_in(library: Any, name: str) -> Any:
+    """Its optimizer of that name; None where it has none."""
+    made = getattr(library, name, None)
+    real = isinstance(made, type) and issubclass(made, torch.optim.Optimizer) and made is not torch.optim.Optimizer
+    return made if real else None
+
+
+def _first(error: Exception) -> str:
+    """The first line of what a library says, without its full stop."""
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def norm_of(tensors: list[torch.Tensor]) -> torch.Tensor:
@@ -222,11 +269,7 @@ def norm_of(tensors: list[torch.Tensor]) -> torch.Tensor:
 
 def names() -> list[str]:
     """The classes of torch.optim."""
-    held = vars(torch.optim).items()
-    return [
-        name for name, made in held
-        if isinstance(made, type) and issubclass(made, torch.optim.Optimizer) and made is not torch.optim.Optimizer
-    ]  # fmt: skip
+    return [name for name in vars(torch.optim) if _optimizer_in(torch.optim, name) is not None]
 
 
 def _factor(tensor: torch.Tensor) -> float:

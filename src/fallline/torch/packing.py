@@ -13,7 +13,7 @@ SHAPE = "shape"  # the tensor that holds what is no tensor
 
 
 def packed(memory: Any) -> Array:
-    """Any nesting of dicts, lists and tuples of tensors, numbers, text and None, as uint8 (bytes,)."""
+    """Any nesting of dicts, lists and tuples of tensors, numbers, text and None, as uint8 (bytes,); else raises TypeError."""
     tensors: dict[str, torch.Tensor] = {}
     text = json.dumps(_shape(memory, tensors))
     tensors[SHAPE] = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
