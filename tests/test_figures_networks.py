@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from fallline import InputError, Net, Plan
 from fallline.figures import (
@@ -94,3 +95,25 @@ def test_answers_on_rows_are_shares_of_the_right_class_or_the_numbers_said():
 def test_regions_of_other_networks_are_refused(net, says):
     with pytest.raises(InputError, match=says):
         regions(net, walk(net))
+
+
+def test_a_run_of_a_network_is_one_page_that_says_what_it_could_not_draw(tmp_path):
+    chance = torch.Generator().manual_seed(0)
+    X = torch.randn(200, 2, generator=chance)
+    y = (X[:, 0] * X[:, 1] > 0).long()
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+    rows = {"tensors": (X, y), "loader": DataLoader(TensorDataset(X, y), batch_size=50)}
+    pages = {}
+    for name, data in rows.items():
+        net = Net(module, data)
+        run = Plan(step="adam", rate=0.02, batch_size=50, amount=5).run(net)
+        pages[name] = net.report(run, tmp_path / f"{name}.html").read_text("utf-8")
+    for page in pages.values():
+        for heading in ("Where it shows", "Gradients by layer", "Updates", "The cost surface"):
+            assert heading in page
+        assert "cross_entropy, 42 parameters in 4 tensors" in page
+        assert "in 20 updates" in page.replace("\u00a0", " ")
+    assert "Where it decides" in pages["tensors"]
+    assert "What it answers" in pages["tensors"]
+    assert "What it answers: not drawn: Answers are drawn on rows of data in memory" in pages["loader"]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from copy import copy, deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,15 @@ class Net:
         from fallline.torch.watched import Watched
 
         return (Watched if "evaluating" in run.trace.about else Probing)(self, run)
+
+    def report(self, run: Any, path: Path | str) -> Path:
+        """Write a run of it to one HTML file that opens without a network: loss, findings with their advice tried, gradients by
+        layer, updates, the cost surface, answers on a few rows, and regions where there are two inputs. What cannot be drawn
+        is said there.
+        """
+        from fallline.torch.shown import report
+
+        return report(self, run, path)
 
     def buffers(self) -> dict[str, torch.Tensor]:
         """What the module holds beside parameters (running statistics), as it was given."""

@@ -119,9 +119,10 @@ class Seen:
         """Write curves of loss, gradient and updates to one HTML file that opens without a network."""
         from fallline import __version__
         from fallline.report import write_report
+        from fallline.torch.shown import draw_updates
 
         pictures = [("Loss", self.plot())] if self.record.known else []
-        pictures += [("Gradients", self._gradients()), ("Updates", self._updates())]
+        pictures += [("Gradients", self._gradients()), ("Updates", draw_updates(self.trace))]
         headline = f"Watched {words.times(self._t, 'step', 'steps')} of {self.about['optimizer']}"
         if self.record.known:
             heights = self._known()["loss"]
@@ -168,18 +169,6 @@ class Seen:
         title = f"The gradient's norm goes from {looks[0].slope:.3g} to {looks[-1].slope:.3g}"
         heights = ([look.t for look in looks], [look.slope for look in looks])
         return draw_lines({"gradient": heights}, title, y="norm of the gradient", log="y", **options)
-
-    def _updates(self) -> Any:
-        from fallline.figures import draw_lines
-
-        looks = self._looks()
-        parts: dict[str, Any] = {"largest": np.max, "median": np.median, "smallest": np.min}
-        title = f"In the end a step changes a tensor by {np.median(looks[-1].updates):.2g} of its length in the median"
-        lines = {
-            name: ([look.t for look in looks], [float(part(look.updates)) for look in looks])
-            for name, part in parts.items()
-        }
-        return draw_lines(lines, title, y="‖Δw‖/‖w‖ of the tensors", log="y")
 
     def _looks(self) -> list[Look]:
         if not self.record.looks:
