@@ -45,6 +45,7 @@ PARTS = {
     "net_finder": "Rates that are found beside a grid",
     "networks": "Networks: the engine beside a plain loop",
     "networks_watch": "What watching a loop costs",
+    "net_surface": "The cost surface of a network",
     "examples_full": "Networks: the examples at full scale",
     "memory": "Memory",
     "streaming": "Larger than memory",

@@ -43,6 +43,15 @@ class Criterion(NamedTuple):
         """Whether it holds outputs to targets one by one: torch would broadcast shapes that differ, and train on."""
         return self.name in LOSSES and self.name not in CLASSED
 
+    def each(self, outputs: Any, targets: Any, weights: Any = None) -> torch.Tensor | None:
+        """Of every row its loss, (rows,), of which the mean is the batch's; None of a function that gives means alone, and where
+        targets are left out.
+        """
+        if self.function is not LOSSES.get(self.name) or (self.classed(targets) and bool((targets < 0).any())):
+            return None
+        losses = self.function(outputs, targets, reduction="none").reshape(len(targets), -1).mean(1)
+        return losses if weights is None else losses * weights
+
     def __call__(self, outputs: Any, targets: Any, weights: Any = None) -> torch.Tensor:
         if self.paired and outputs.shape != targets.shape:
             refuse(self, outputs, targets)

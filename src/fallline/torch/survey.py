@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 FEWEST = 256  # rows: from these, a surface of 21 × 21 points is right to some per cent of its range
 EPOCHS = 2.0  # what a survey may cost
 FORWARD, CHEAP = 0.8, 0.2  # what evaluating a row costs in shares of training on it; of linear layers alone
-CHUNK = 16  # rows whose mean loss counts as one measurement: criteria give means
+CHUNK = 16  # rows whose mean loss counts as one measurement, of a criterion that gives means alone
 
 
 class Survey(NamedTuple):
@@ -90,19 +90,25 @@ def _drawn(net: Any, count: int) -> tuple[int, float, list[tuple[Any, Any, Any]]
 
 
 def _losses(net: Any, w: Array, batches: list[tuple[Any, Any, Any]]) -> tuple[Array, Array]:
-    """The mean loss of each chunk of the rows, and how many it has."""
-    found: list[tuple[float, int]] = []
+    """The loss of each row, where the criterion is one of torch's functions, or else the mean of each chunk of the rows; and of
+    how many it is.
+    """
+    found: list[tuple[Array, Array]] = []
     named = net.named(w)
     with torch.no_grad(), mode(net.module, training=False, norms=True), net.computing():
         for inputs, targets, weights in batches:
             buffers = {name: held.clone() for name, held in net.buffers().items()}
             outputs = functional_call(net.module, {**named, **buffers}, (inputs,))
             rows = rows_in(targets)
-            for first in range(0, rows, CHUNK):
-                part = slice(first, min(first + CHUNK, rows))
-                loss = net.criterion(cut(outputs, part), cut(targets, part), cut(weights, part))
-                found.append((float(loss), part.stop - first))
-    return np.array([loss for loss, _ in found]), np.array([count for _, count in found])
+            if (held := net.criterion.each(outputs, targets, weights)) is not None:
+                found.append((held.double().cpu().numpy(), np.ones(rows)))
+                continue
+            parts = [slice(first, min(first + CHUNK, rows)) for first in range(0, rows, CHUNK)]
+            means = [net.criterion(cut(outputs, part), cut(targets, part), cut(weights, part)) for part in parts]
+            found.append(
+                (np.array([float(mean) for mean in means]), np.array([part.stop - part.start for part in parts]))
+            )
+    return np.concatenate([losses for losses, _ in found]), np.concatenate([counts for _, counts in found])
 
 
 def _whole(net: Any, w: Array) -> float:
