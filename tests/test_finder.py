@@ -11,7 +11,7 @@ from fallline import InputError, Net, Plan
 from fallline.figures import draw_finder, finder_of
 from fallline.report.pictures import picture_of
 from fallline.torch import find_rate
-from fallline.torch.finder import Heat
+from fallline.torch.finder import FoundRate, Heat, rounded
 from fallline.torch.finder import _pick as pick
 
 CHANCE = torch.Generator().manual_seed(2)
@@ -92,6 +92,23 @@ def test_a_heat_is_lowest_where_its_parabola_is_and_the_pick_follows_the_drift_d
     assert pick(heat(0.1, 0.012), heat(0.5, 0.01)) == pytest.approx(0.01 * 0.5 ** (np.log(1.2) / np.log(5)))
     assert pick(heat(0.1, 0.09), heat(0.5, 0.01)) == rates[2]
     assert pick(heat(0.1, 0.008), heat(0.5, 0.01)) == pytest.approx(0.01)
+
+
+def test_rounding_does_not_take_the_pick_out_of_its_interval():
+    assert rounded(0.0123456, 0.0123456, 1.0) == 0.0123456
+    assert rounded(0.0123678, 0.001, 0.0123678) == 0.0123678
+    assert rounded(0.0123678, 0.001, 1.0) == 0.0124
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [([3.0, 2.0, 1.0], "a higher rate may"), ([1.0, 2.0, 3.0], "a lower rate may"), ([2.0, 1.0, 3.0], "")],
+)
+def test_a_race_that_was_best_at_an_end_says_that_it_found_no_minimum(left, says):
+    heat = Heat(0.3, np.array([0.01, 0.02, 0.04]), np.array([left]))
+    found = FoundRate(0.04, 0.01, 0.04, 0.1, 0.1, np.zeros(1), np.zeros((3, 1)), (heat, heat), Plan(step="adam"))
+    assert ("no minimum" in str(found)) == bool(says)
+    assert says in str(found)
 
 
 def test_a_plan_without_a_rate_is_refused():

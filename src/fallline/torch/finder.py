@@ -65,6 +65,11 @@ class Heat(NamedTuple):
         k = int(self.loss.argmin())
         return self.rates[max(k - 1, 0) : k + 2]
 
+    @property
+    def found(self) -> bool:
+        """Whether a rate between two others was the best: a minimum, and not the end of where the race looked."""
+        return 0 < int(self.loss.argmin()) < len(self.rates) - 1
+
     def __str__(self) -> str:
         raced = ", ".join(f"{rate:.2g}: {loss:.3g}" for rate, loss in zip(self.rates, self.loss, strict=True))
         return f"{100 * self.share:.0f} % of the budget, {len(self.left)} seeds each: {raced}"
@@ -98,6 +103,9 @@ class FoundRate:
     def __str__(self) -> str:
         """In three sentences."""
         raced = f" Raced for {'; for '.join(map(str, self.heats))}." if self.heats else ""
+        if self.heats and not self.heats[-1].found:
+            end, beyond = ("highest", "higher") if self.heats[-1].loss.argmin() else ("lowest", "lower")
+            raced += f" The {end} rate of the longest race was its best: it found no minimum, and a {beyond} rate may be better."
         return (
             f"rate {self.pick:.3g} for schedule {self.plan.schedule}, from the interval {self.low:.2g} to {self.high:.2g} (edge "
             f"{self.edge:.2g}). {len(self.losses)} ramps put the minimum within {self.spread:.2g} decades of each other.{raced}"
@@ -135,8 +143,13 @@ def find_rate(net: Any, plan: Plan | None = None, *, seeds: int = 3, race: bool 
         first = _heat(net, plan, np.geomspace(low, high, RATES), SHARES[0])
         heats = first, _heat(net, plan, first.around, SHARES[1])
         low, high = (float(end(end(heat.rates) for heat in heats)) for end in (min, max))
-    pick = float(f"{_pick(*heats) if heats else edge / 10.0:.3g}")
+    pick = rounded(_pick(*heats) if heats else edge / 10.0, low, high)
     return FoundRate(pick, low, high, edge, spread, rates, losses, heats, replace(plan, rate=pick))
+
+
+def rounded(pick: float, low: float, high: float) -> float:
+    """The pick to three digits, within the interval."""
+    return min(max(float(f"{pick:.3g}"), low), high)
 
 
 def _ramps(net: Any, plan: Plan, seeds: int) -> tuple[Array, Array]:
