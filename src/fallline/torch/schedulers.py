@@ -10,7 +10,19 @@ from torch.optim import lr_scheduler
 from fallline.errors import InputError
 from fallline.steps.named import class_in
 
-WHOLE = {"OneCycleLR": "total_steps", "CosineAnnealingLR": "T_max"}  # settings that are the walk's length unless given
+LAID_OUT: dict[str, Callable[[int, float], dict[str, Any]]] = {
+    "OneCycleLR": lambda steps, rate: {"total_steps": steps, "max_lr": rate},
+    "CosineAnnealingLR": lambda steps, rate: {"T_max": steps},
+    "PolynomialLR": lambda steps, rate: {"total_iters": steps},
+    "LinearLR": lambda steps, rate: {"total_iters": steps},
+    "ConstantLR": lambda steps, rate: {"total_iters": max(1, steps // 3)},
+    "StepLR": lambda steps, rate: {"step_size": max(1, steps // 3)},  # two falls
+    "MultiStepLR": lambda steps, rate: {"milestones": (max(1, steps // 3), max(2, 2 * steps // 3))},
+    "ExponentialLR": lambda steps, rate: {"gamma": 0.01 ** (1.0 / steps)},  # down to a hundredth
+    "CosineAnnealingWarmRestarts": lambda steps, rate: {"T_0": max(1, steps // 7), "T_mult": 2},  # 1 + 2 + 4 periods
+    "CyclicLR": lambda steps, rate: {"base_lr": 0.1 * rate, "max_lr": rate, "step_size_up": max(1, steps // 10)},
+}
+"""What a schedule is given unless its text says it, so that it is laid out over the walk as fallline's own are (see plan.py)."""
 
 
 class Scheduler:
@@ -53,7 +65,7 @@ class Scheduler:
 def scheduler_of(text: str, rate: float, updates: int) -> Scheduler:
     """From `Name:setting=value,…` (see steps/named.py); `every` is that of Scheduler. updates: those of the walk.
 
-    OneCycleLR's highest rate is `rate` unless told; it does not cycle the momentum. Raises InputError for what torch has not, for
+    What the text leaves open is laid out over the walk (LAID_OUT). Raises InputError for what torch has not, for
     settings it does not take, and for one that needs to see the loss: fallline's reduce_on_plateau does.
     """
     name, settings = class_in(text, "schedule")
@@ -63,10 +75,8 @@ def scheduler_of(text: str, rate: float, updates: int) -> Scheduler:
     if made is lr_scheduler.ReduceLROnPlateau:
         raise InputError("ReduceLROnPlateau looks at the loss: use fallline's schedule reduce_on_plateau.")
     every = int(settings.pop("every", 1))
-    if name in WHOLE:
-        settings.setdefault(WHOLE[name], -(-updates // every))
-    if name == "OneCycleLR":
-        settings.setdefault("max_lr", rate)
+    if name in LAID_OUT:
+        settings = LAID_OUT[name](-(-updates // every), rate) | settings
     try:
         return Scheduler(partial(made, **settings), rate, every)
     except (TypeError, ValueError) as error:
