@@ -188,7 +188,9 @@ def test_the_scales_around_a_network_are_where_it_is():
     assert {held.device.type for held in (*made.parameters(), *made.buffers())} == {"meta"}
 
 
-@pytest.mark.parametrize(("solver", "rate"), [("adam", "auto"), ("sgd", "auto"), ("momentum", 0.1), ("RMSprop", 0.01)])
+@pytest.mark.parametrize(
+    ("solver", "rate"), [("adam", "auto"), ("sgd", "auto"), ("momentum", 0.1), ("Prodigy", "auto")]
+)
 def test_other_solvers_walk(solver, rate):
     X, y = labels(300)
     settings = {"batch_size": 32, "max_epochs": 30, "hidden_layer_sizes": (16,)}
@@ -286,17 +288,22 @@ def test_counts_cannot_be_negative():
         MLPRegressor(loss="poisson").fit(X, y)
 
 
-def test_without_torch_it_is_named_at_fit():
+def test_without_torch_everything_of_networks_names_it():
     code = (
         "import sys\n"
         "class Absent:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'torch':\n            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Absent())\n"
-        "from fallline import MLPClassifier\n"
-        "try:\n    MLPClassifier().fit([[0.0], [1.0]], [0, 1])\n"
-        "except Exception as error:\n    print(type(error).__name__, error)\n"
+        "def fit():\n    from fallline import MLPClassifier\n    MLPClassifier().fit([[0.0], [1.0]], [0, 1])\n"
+        "def net():\n    from fallline import Net\n"
+        "def watch():\n    from fallline.torch import watch\n"
+        "def find_rate():\n    from fallline.torch import find_rate\n"
+        "for each in (fit, net, watch, find_rate):\n"
+        "    try:\n        each()\n"
+        "    except Exception as error:\n        print(type(error).__name__, error)\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "InputError" in said
-    assert "pip install fallline[torch]" in said
+    told = said.splitlines()
+    assert len(told) == 4
+    assert all(line.startswith("InputError") and "pip install fallline[torch]" in line for line in told)

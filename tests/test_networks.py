@@ -3,6 +3,7 @@
 import sys
 from copy import deepcopy
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from torch.utils.data import DataLoader, TensorDataset
 import fallline
 from fallline import InputError, Net, Plan, Trace, descend
 from fallline.averages import AVERAGES
+from fallline.comparison.study import default_rates
 from fallline.samplers import Batch, Shuffled
 from fallline.schedules import Constant, InverseTime
 from fallline.steps import STEPS, ClipNorm, ClipValue, Momentum
-from fallline.steps.named import Optimizer
+from fallline.steps.named import HIGH, Optimizer
 from fallline.stops import Epochs, Updates
+from fallline.torch import schedulers
 from fallline.torch.batches import seed_of
 from fallline.torch.chain import chain_of
 from fallline.torch.optimizers import names
@@ -227,7 +230,7 @@ def test_schedulers_of_torch_set_the_rates_that_torch_sets(text):
     ("text", "says"),
     [
         ("FooLR", "no FooLR"),
-        ("StepLR", "step_size"),
+        ("StepLR:step=3", "step"),
         ("ReduceLROnPlateau", "reduce_on_plateau"),
         ("OneCycleLR:total_steps", "no setting"),
         ("OneCycleLR:total_steps=4", "ends after 5 updates"),
@@ -237,6 +240,19 @@ def test_schedulers_that_cannot_be_are_named(text, says):
     net = Net(network(torch.float32), table(torch.float32))
     with pytest.raises(InputError, match=says):
         Plan(step="SGD", rate=0.1, schedule=text, amount=9).run(net)
+
+
+@pytest.mark.parametrize("updates", [1, 2, 60])
+@pytest.mark.parametrize("name", schedulers.names())
+def test_a_scheduler_that_is_only_named_is_laid_out_over_the_walk(name, updates):
+    net = Net(network(torch.float32), table(torch.float32))
+    plan = Plan(step="SGD", rate=0.1, batch_size=16, schedule=name, budget="updates", amount=updates)
+    schedule = plan.pace(net, 0.1)
+    rates = [schedule.at(t) for t in range(1, updates + 1)]
+    assert max(rates) <= 0.1 * (1 + 1e-9)
+    assert min(rates[: max(1, updates // 2)]) > 0.0
+    if updates == 60:
+        assert len({round(rate, 9) for rate in rates[5:]}) > 1  # it is not over when the walk has just begun
 
 
 class Heavy(nn.Module):
@@ -491,3 +507,49 @@ def test_settings_are_compared_from_equal_weights_by_the_loss_on_all_rows(tmp_pa
 def test_a_table_s_settings_are_refused_for_a_network(settings):
     with pytest.raises(InputError, match=r"leave it out|put them into the study"):
         fallline.compare(Net(network(torch.float32), table(torch.float32)), **settings)
+
+
+def test_settings_that_batch_norm_cannot_walk_are_left_out_of_a_comparison_with_a_sentence():
+    X, y = table(torch.float32)
+    few = {"rates": 0.01, "amount": 1, "seeds": 1, "final_seeds": 1}
+    net = Net(network(torch.float32, noisy=True), (X[:65], y[:65]))
+    chance = torch.get_rng_state()
+    found = fallline.compare(net, **few)
+    assert torch.equal(chance, torch.get_rng_state())
+    kinds = {entry.plan.variant for entry in found.entries if entry.plan.step == "plain"}
+    assert kinds == {"batch"}  # 65 rows leave one alone after two batches of 32
+    said = found.facts["notes"][1:]
+    assert [note.partition(" is left out: some of its steps compute a single row")[0] for note in said] == [
+        "stochastic", "mini-batch 32",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="single row"):
+        fallline.compare(net, variants="stochastic", **few)
+
+
+def test_of_data_that_bring_their_batches_those_alone_are_compared():
+    net = Net(network(torch.float32), DataLoader(TensorDataset(*table(torch.float32)), 32))
+    found = fallline.compare(net, rates=0.01, amount=1, seeds=1, final_seeds=1)
+    assert {entry.plan.variant for entry in found.entries} == {"mini-batch"}
+    assert len(found.facts["notes"]) == 3
+
+
+def test_a_class_whose_own_rate_is_high_takes_it_where_none_is_given():
+    import pytorch_optimizer
+
+    own = {}
+    for name in (*names(), *vars(pytorch_optimizer)):
+        made = getattr(torch.optim, name, getattr(pytorch_optimizer, name, None))
+        if isinstance(made, type) and issubclass(made, torch.optim.Optimizer):
+            rate = signature(made).parameters.get("lr")
+            own[name] = rate.default if rate is not None and isinstance(rate.default, float | int) else 0.0
+    assert {name: own[name] for name in HIGH} == HIGH
+    # those above 0.01 that are not there cannot walk
+    assert {name for name, rate in own.items() if rate > 0.01} - set(HIGH) == {
+        "AdaHessian", "AdamMini", "BSAM", "DistributedMuon", "SophiaH",
+    }  # fmt: skip
+    assert Plan(step="Prodigy").rate == 1.0
+    assert Plan(step="AdamW").rate == 0.01
+    assert default_rates("Prodigy:d_coef=2", 1.0, 32) == pytest.approx([0.1, 0.3, 1.0, 3.0, 10.0])
+    net = Net(network(torch.float32), table(torch.float32))
+    run = Plan(step="Prodigy", batch_size=16, amount=20).run(net)
+    assert run.trace.last("loss") < 0.5 * run.trace["loss"][0]

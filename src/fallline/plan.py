@@ -19,7 +19,7 @@ from fallline.samplers import SAMPLERS, Batch, InOrder, Shuffled
 from fallline.schedules import SCHEDULES, Warmup
 from fallline.solver import solve, solver_for
 from fallline.steps import STEPS, ClipNorm, ClipValue, Plain
-from fallline.steps.named import Optimizer, is_class
+from fallline.steps.named import Optimizer, is_class, rate_of
 from fallline.stops import AnyOf, Diverged, Epochs, Seconds, Updates, Visits
 
 AUTO = "auto"  # the step of a plan that names none: the automatic solver
@@ -123,7 +123,7 @@ class Plan:
         variant = "batch" if isinstance(rows, Batch) else "stochastic" if size == 1 else "mini-batch"
         order = next((name for name, made in ORDERS.items() if type(rows) is made), "shuffled")
         own = {"variant": variant, "batch_size": size, "sampler": order, "schedule": "constant", "average": "none"}
-        return {**own, "rate": None if self._way in METHODS else RATE, "amount": EPOCHS}
+        return {**own, "rate": None if self._way in METHODS else rate_of(self.step, RATE), "amount": EPOCHS}
 
     @property
     def kind(self) -> str:

@@ -12,10 +12,10 @@ from fallline.executors import METHODS
 from fallline.losses import LOSSES, MULTICLASS
 from fallline.parts import known, part, positive
 from fallline.penalties import PENALTIES
-from fallline.plan import AUTO, BUDGETS, ORDERS, VARIANTS, WAYS, Plan
+from fallline.plan import AUTO, BUDGETS, ORDERS, RATE, VARIANTS, WAYS, Plan
 from fallline.schedules import SCHEDULES
 from fallline.steps import STEPS
-from fallline.steps.named import class_in, is_class
+from fallline.steps.named import class_in, is_class, rate_of
 
 FRACTIONS = (0.03, 0.1, 0.3, 0.9, 1.2)  # of the stable limit: from safe and slow to just above it
 SLOWEST = 0.01  # added for one row a step, where noise asks for less
@@ -179,7 +179,8 @@ def default_rates(step: str, limit: float, rows: int) -> list[float]:
         damping = 1.0 - beta  # a lasting gradient counts 1/(1 − beta) times
         fractions = (SLOWEST, *FRACTIONS) if rows == 1 else FRACTIONS
         return [fraction * limit * damping for fraction in fractions]
-    return list(NATURAL_RATES.get(name, ADAPTIVE_RATES))
+    higher = rate_of(step, RATE) / RATE
+    return [rate * higher for rate in NATURAL_RATES.get(name, ADAPTIVE_RATES)]
 
 
 def _count(name: str, value: float, least: int = 1) -> None:

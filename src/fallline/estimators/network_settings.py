@@ -16,7 +16,7 @@ from fallline.estimators.streaming import Stream
 from fallline.parts import known, part
 from fallline.plan import RATE, WAYS, Plan
 from fallline.schedules import SCHEDULES
-from fallline.steps.named import Optimizer, is_class
+from fallline.steps.named import Optimizer, is_class, rate_of
 
 Array = np.ndarray[Any, Any]
 
@@ -85,6 +85,7 @@ def plans_of(estimator: Any, net: Any) -> Iterator[Plan]:
     if estimator.learning_rate_init != "auto":
         raise InputError("tune finds learning_rate_init, and it is given: leave one of them out.")
     for rate in RATES:
+        rate *= rate_of(plan.step, RATE) / RATE
         yield over(estimator, net, replace(plan, rate=rate), SHARE if estimator.tune == HEATS else 1.0)
     if estimator.tune == HEATS:
         yield plan
@@ -145,7 +146,7 @@ def stream_of(estimator: Any, network: Any, usual: float) -> Stream:
                 f"at {usually!r}."
             )
     pace = "constant" if estimator.learning_rate == "auto" else estimator.learning_rate
-    rate = _rate(estimator, usual, pace) or RATE
+    rate = _rate(estimator, usual, pace) or rate_of(step_of(estimator), RATE)
     schedule = part(SCHEDULES, _pace(pace), "learning_rate", rate=rate)
     if hasattr(schedule, "react"):
         raise InputError(

@@ -5,6 +5,16 @@ from typing import Any, NamedTuple
 from fallline.errors import InputError
 
 SCALES = ("", "fan_in")
+HIGH = {
+    **dict.fromkeys(
+        ("Adadelta", "AdaDelta", "AdamG", "DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptLion", "DAdaptSGD"), 1.0
+    ),
+    **dict.fromkeys(("LBFGS", "Prodigy", "ScheduleFreeSGD"), 1.0),
+    **dict.fromkeys(("AvaGrad", "PAdam", "SM3", "SPlus", "VSGD"), 0.1),
+    "AdaGO": 0.05,
+    **dict.fromkeys(("AdaMuon", "Alice", "MuonClip", "NorMuon"), 0.02),
+}
+"""The rates that classes have themselves, where these are above 0.01: those whose step is a share of what they find."""
 TRUTH = {"true": True, "false": False}
 
 
@@ -28,6 +38,12 @@ class Optimizer(NamedTuple):
         if scale not in SCALES:
             raise InputError(f'scale={scale} in step "{text}" cannot be: there is {SCALES[1]}, or nothing.')
         return cls(name, tuple(settings.items()), scale)
+
+
+def rate_of(step: object, usual: float) -> float:
+    """The rate of a step rule that is given none: what is usual, or its class's own where that is higher."""
+    name = step.name if isinstance(step, Optimizer) else str(step).partition(":")[0].strip()
+    return HIGH.get(name, usual)
 
 
 def is_class(text: object) -> bool:

@@ -131,6 +131,15 @@ class Net:
         parts = [torch.zeros_like(w) if g is None else g for g, w in zip(slopes, tensors, strict=True)]
         return torch.cat([part.reshape(-1) for part in parts]).to("cpu").numpy()
 
+    def takes_a_row(self) -> bool:
+        """Whether it can be trained on a row alone, of which batch norm has no spread."""
+        with seeded(0, self.device):
+            try:
+                self.gradient(self._start, np.zeros(1, dtype=int))
+            except ValueError:
+                return False
+        return True
+
     def usual(self, plan: Any) -> Any:
         """The plan with a default that needs no rate: NAdamW, warmed up over 5 % of its steps, then a cosine down to zero.
 
