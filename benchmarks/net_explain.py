@@ -15,6 +15,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,14 @@ def told(name: str, kind: str, strength: float, seed: int) -> dict[str, Any] | N
     }  # fmt: skip
 
 
-def harmed(where: str, run: Any, kind: str, seed: int) -> bool:
-    """Whether it did worse than a sound walk: at the end, than the usual one over no more rows; at the planted rows' steps, than
-    the same one on the rows as they were, by more than elsewhere.
+def harmed(how: Any, run: Any, kind: str, seed: int) -> bool:
+    """Whether it did worse than a sound walk: at the end, than the usual one over no more rows, or than the same one with the
+    cure; at the planted rows' steps, than the same one on the rows as they were, by more than elsewhere.
     """
-    if where == "end":
-        plan = Plan(**{**USUAL, "seed": seed, "amount": min(USUAL["amount"], run.plan.amount)})
-        ends = [one.objective.probing(one).loss(one.state.w) for one in (run, plan.run(made(kind, seed)))]
+    if how != "peak":
+        usual = Plan(**{**USUAL, "seed": seed, "amount": min(USUAL["amount"], run.plan.amount)})
+        other = usual.run(made(kind, seed)) if how == "end" else replace(run.plan, **how).run(run.objective)
+        ends = [one.objective.probing(one).loss(one.state.w) for one in (run, other)]
         return not ends[0] <= HARM * ends[1]
     net = Net(run.objective.probing(run).module(), digits(seed)[:2])
     losses, others = (one.trace.steps["loss"] for one in (run, run.plan.run(net)))

@@ -1,5 +1,7 @@
 """What a network's steps show: rates too high or too low, the edge of stability, spikes, warm-up, clipping, the batch."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fallline.explain.finding import Change, Effect, Sign, Tried
@@ -14,14 +16,20 @@ LOST, WITHIN, MEAN = 2.0, 40, 10  # the mean loss of ten steps is twice that of 
 BACK = 0.97  # of the loss of equal scores: where a run ends that fell below it and jumped
 FELL = 0.8
 FIRST = 10  # steps that a spike needs before it
-AROUND, AWAY, ABOVE = 25, 12.0, 1.5  # a spike: steps before it, their robust deviations, and their median
+AROUND, AWAY, ABOVE = 25, 12.0, 1.25  # a spike: steps before it, their robust deviations, and their median
 ENOUGH = 8  # rows of a batch whose loss can be a spike: those of single rows are heavy-tailed in any run
 USUAL = (0.5, 2.0)  # the same, roughly, of the two rates that are tried
-SLOWER = (0.1, 0.01)
+SLOWER = (0.1, 0.01)  # of the rate: what is tried where it is too high, and what a warm-up must beat
 BURSTS = 10.0  # times the median norm
+THEIRS = 0.2  # of a spike's loss, each of the rows that stand out: they are its cause (planted 0.3 to 0.99), or the steps (0.1)
 BEFORE = 12  # steps before a loss that is no number
-BEGIN = 0.1  # of the steps, in which a warm-up would have helped
-GROWS, CRITICAL, BEYOND = 4, 4.0, 1.5  # room to grow, in batches; how far below and above the noise scale
+BEGIN, LEAST = 0.1, 10  # of the steps, in which a warm-up would have helped, and at least so many
+GROWS, CRITICAL, BEYOND = (
+    4,
+    4.0,
+    0.5,
+)  # room to grow, in batches; how far below the noise scale, and what share of it is much
+LARGE, FEWER = 64, 16  # rows: no batch below is too large; a share of those that are is tried
 LONGEST = 1200  # updates of the longer walk
 FEW = 4  # steps
 BETTER = 0.7  # of the loss: what another batch must bring for as many rows
@@ -54,20 +62,21 @@ def leaps(case: NetCase) -> float:
 def too_high(case: NetCase) -> Sign | None:
     """Steps change a tenth of a weight at once, or the loss runs away, or comes back to chance for good."""
     at, leap = diverging(case), leaps(case)
-    if not (leap > LEAP or at) or case.plan.rate is None or (case.untried and not leap > LEAP and spikes(case)):
+    if not (leap > LEAP or at) or case.plan.rate is None or (not leap > LEAP and rows_own(case)):
         return None
     parts = [f"a step changes {percent(leap)} of a weight"] if leap > LEAP else []
     parts += [f"the loss is {number(case.losses[min(at, len(case.losses)) - 1])} at update {at:,} and began at "
               f"{number(case.first)}"] if at else []  # fmt: skip
-    plans = [case.slower(share) for share in SLOWER]
-    plan = min(plans, key=lambda made: case.walked(case.net, made))
-    return advised(case, "; ".join(parts) + ".", f"lower the rate to {plan.rate:g}.", plan, updates=(1, at or EARLY))
+    plans, count = [case.slower(share) for share in SLOWER], min(len(case.losses), MOST)
+    plan = min(plans, key=lambda made: case.walked(case.net, made, count))
+    text, updates = f"lower the rate to {plan.rate:g}.", (1, at or EARLY)
+    return advised(case, "; ".join(parts) + ".", text, plan, updates=updates, tried_for=count)
 
 
 def edge(case: NetCase) -> Sign | None:
     """Before the loss rose, curvature times rate was beyond the edge: 2(1 + β) for heavy ball, 38 for Adam (preconditioned)."""
     at = diverging(case)
-    if not at or leaps(case) > LEAP or case.plan.rate is None:
+    if not at or leaps(case) > LEAP or case.plan.rate is None or rows_own(case):
         return None
     calm = max(at - MEAN, 1)
     value, bound = case.probing.replay.sharpness(calm)
@@ -101,19 +110,27 @@ def too_low(case: NetCase) -> Sign | None:
 
 
 def warm_up(case: NetCase) -> Sign | None:
-    """In the first tenth the loss jumps above where it began, and comes back."""
+    """The first steps change a tenth of a weight, or the loss jumps and comes back; a warm-up goes further than a lower rate."""
+    if case.plan.warmup or not len(case.losses) or case.plan.rate is None or case.first > 1.5 * case.unknowing or case.untried:
+        return None
     early = case.losses[: max(int(BEGIN * len(case.losses)), EARLY)]
-    if case.plan.warmup or not len(early) or case.plan.rate is None or case.first > 1.5 * case.unknowing:
-        return None
     means = np.convolve(early, np.ones(EARLY) / EARLY, "valid")
-    if not (means.max() > 1.3 * case.first and case.last < 0.9 * case.first):
+    leap, jumped = leaps(case), means.max(initial=0.0) > 1.3 * case.first and case.last < 0.9 * case.first
+    if not (leap > LEAP or jumped):
         return None
-    peak, count = int(means.argmax()) + 1, max(10, len(case.losses) // 20)
+    count, tried = max(LEAST, int(BEGIN * len(case.losses))), min(len(case.losses), MOST)
     plan = case.changed(warmup=count)
-    seen = f"the loss rose from {number(case.first)} to {number(means.max())} by update {peak}, and came back."
-    return advised(
-        case, seen, f"let the rate rise over the first {count} updates (warmup={count}).", plan, updates=(1, peak)
+    if case.walked(case.net, plan, tried) > min(case.walked(case.net, case.slower(share), tried) for share in SLOWER):
+        return None
+    seen = (
+        f"the loss rose from {number(case.first)} to {number(means.max())} by update {int(means.argmax()) + 1}, and came back."
+        if jumped
+        else f"the first steps change {100 * leap:.0f} % of a weight."
     )
+    text = (
+        f"let the rate rise over the first {count} updates (warmup={count}): it then goes further than at a lower rate."
+    )
+    return advised(case, seen, text, plan, updates=(1, count), tried_for=tried)
 
 
 def spikes(case: NetCase) -> list[int]:
@@ -129,13 +146,36 @@ def spikes(case: NetCase) -> list[int]:
     return found
 
 
-def spike(case: NetCase) -> Sign | None:
-    """A batch's loss stands far out of those before it. Of a few rows no loss is unusual."""
+class Outlying(NamedTuple):
+    """The highest spike: its step (0: there is none), the rows that stand out, their share of its loss, whether they make it."""
+
+    at: int
+    rows: list[int]
+    share: float
+    theirs: bool
+
+
+def outlying(case: NetCase) -> Outlying:
+    """The highest spike, and whose it is."""
     found = spikes(case) if case.plan.size(case.net.n) >= ENOUGH else []
-    if not found or case.broken:
-        return None
+    if not found:
+        return Outlying(0, [], 0.0, False)
     at = max(found, key=lambda t: case.losses[t - 1])
     rows, share = case.probing.replay.worst_rows(at)
+    return Outlying(at, rows, share, not share <= THEIRS * len(rows))  # rows of a loader have no numbers
+
+
+def rows_own(case: NetCase) -> bool:
+    """Whether what rose is the doing of rows: of those that stand out, or, where neither rows nor a change can be looked at, of any."""
+    found = outlying(case)
+    return found.theirs and bool(found.rows or case.untried)
+
+
+def spike(case: NetCase) -> Sign | None:
+    """A batch's loss stands far out of those before it, and a few rows make it. Of batches of a few rows no loss is unusual."""
+    at, rows, share, theirs = outlying(case)
+    if not at or case.broken or not theirs:
+        return None
     before = float(np.median(case.losses[max(at - 1 - AROUND, 0) : at - 1]))
     whose = f"; rows {', '.join(map(str, rows))} make {100 * share:.0f} % of it" if rows else ""
     seen = (
@@ -149,12 +189,18 @@ def spike(case: NetCase) -> Sign | None:
 
 
 def clipping(case: NetCase) -> Sign | None:
-    """A recurrent network's gradients are now and then tens of times their median."""
+    """A recurrent network's gradients are now and then tens of times their median, or its loss jumps, and not for a few rows."""
     if not case.probing.recurrent or case.plan.clip_norm is not None or not len(case.measured):
+        return None
+    if (
+        case.plan.variant == "batch" or leaps(case) > LEAP
+    ):  # no batch differs from the next: what rises is the rate's doing
+        return None
+    if rows_own(case):
         return None
     norms = case.steps["gradient_norm"][case.measured]
     middle = float(np.nanmedian(norms))
-    blown = diverging(case) and not leaps(case) > LEAP
+    blown = outlying(case).at or diverging(case)
     if not (np.nanmax(norms) > BURSTS * middle or blown):
         return None
     at, limit = int(case.steps["t"][case.measured[int(np.nanargmax(norms))]]), float(f"{middle:.2g}")
@@ -180,11 +226,11 @@ def batch(case: NetCase) -> Sign | None:
     if late is None or middle is None:
         return None
     small = late.low > CRITICAL * size and GROWS * size <= n // 4
-    large = size > BEYOND * middle.low and size >= GROWS * ENOUGH
+    large = size > BEYOND * middle.low and size >= LARGE
     if not small and not large:
         return None
     noise = late if small else middle
-    other = round(min(late.low, n // 4) if small else max(min(middle.low, size) / GROWS, ENOUGH))
+    other = round(min(late.low, n // 4) if small else max(min(middle.low / GROWS, size / FEWER), ENOUGH))
     times = other / size
     updates = max(1, round(min(len(case.losses), LONGEST * min(times, 1.0))))
     power = 1.0 if str(plan.step).partition(":")[0].lower() in ("plain", "momentum", "nesterov", "sgd") else 0.5

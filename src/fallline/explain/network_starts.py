@@ -49,8 +49,8 @@ def exploding(case: NetCase) -> Sign | None:
 
 
 def bad_start(case: NetCase) -> Sign | None:
-    """The loss at the start is well above that of outputs that know nothing."""
-    if not case.first > HIGH * case.unknowing:
+    """The loss at the start is well above that of outputs that know nothing, of most rows."""
+    if not min(case.first, case.probing.begins) > HIGH * case.unknowing:
         return None
     seen = (
         f"the loss begins at {number(case.first)} where outputs that know nothing would have {number(case.unknowing)}."
@@ -60,19 +60,19 @@ def bad_start(case: NetCase) -> Sign | None:
 
 
 def dead(case: NetCase) -> Sign | None:
-    """Most units of a layer with ReLU give zero on all of 128 rows."""
-    looks = [(case.net.start(), DEAD, "at the start"), (case.w, DEAD_LATER, "at the end")]
-    for w, most, when in (
-        looks[:1] if leaps(case) > LEAP or diverging(case) else looks
-    ):  # a rate too high kills them, too
-        layers = [one for one in case.probing.seen(w) if one.dead > most]
-        if layers:
-            worst = max(layers, key=lambda one: one.dead)
-            seen = f"{percent(worst.dead)} of the units of {worst.module} give zero on every row {when}."
-            if when == "at the start":
-                text = "draw weights at √(2/fan_in) and set biases to 0."
-                return advised(case, seen, text, how="initialised", updates=(0, 0), tensors=(worst.module,))
-            plan = case.slower(0.1)
-            text = f"lower the rate to {plan.rate:g}, or use a leaky ReLU."
-            return advised(case, seen, text, plan, tensors=(worst.module,), tried_for=min(len(case.losses), MOST))
-    return None
+    """Most units of a layer with ReLU give zero on all of 128 rows, at the end as well: some wake on the way."""
+    begun, ended = case.probing.seen(case.net.start()), case.probing.seen(case.w)
+    ran = leaps(case) > LEAP or bool(diverging(case))  # a rate too high kills them, too
+    begun = [one for one, later in zip(begun, ended, strict=False) if one.dead > DEAD and (ran or later.dead > DEAD)]
+    ended = [] if ran else [one for one in ended if one.dead > DEAD_LATER]
+    if not begun and not ended:
+        return None
+    worst = max(begun or ended, key=lambda one: one.dead)
+    when = "at the start" if begun else "at the end"
+    seen = f"{percent(worst.dead)} of the units of {worst.module} give zero on every row {when}."
+    if begun:
+        text = "draw weights at √(2/fan_in) and set biases to 0."
+        return advised(case, seen, text, how="initialised", updates=(0, 0), tensors=(worst.module,))
+    plan = case.slower(0.1)
+    text = f"lower the rate to {plan.rate:g}, or use a leaky ReLU."
+    return advised(case, seen, text, plan, tensors=(worst.module,), tried_for=min(len(case.losses), MOST))

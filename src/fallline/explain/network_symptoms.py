@@ -71,15 +71,15 @@ SYMPTOMS = {
         "Where curvature times rate is beyond its edge, every step along the steepest direction lands higher.",
         "rate-too-large", quiets=frozenset({"net_too_high", "net_warm_up"}) | SLOW,
     ),
-    "net_too_high": Symptom(
-        rates.too_high, "The rate is too high",
-        "Steps that change much of a weight at once undo what others learnt.",
-        "rate-too-large", quiets=frozenset({"net_warm_up"}) | SLOW,
-    ),
     "net_warm_up": Symptom(
         rates.warm_up, "A warm-up is missing",
         "The first adaptive steps divide by a size that one gradient guessed.",
-        "warm-up", quiets=frozenset({"net_batch"}),
+        "warm-up", quiets=frozenset({"net_too_high"}) | SLOW,
+    ),
+    "net_too_high": Symptom(
+        rates.too_high, "The rate is too high",
+        "Steps that change much of a weight at once undo what others learnt.",
+        "rate-too-large", quiets=SLOW,
     ),
     "net_too_low": Symptom(
         rates.too_low, "The rate is too low",

@@ -19,7 +19,7 @@ from fallline.torch.met import Met, met
 from fallline.torch.modes import mode, seeded
 from fallline.torch.nested import cut, joined, leaves
 from fallline.torch.packing import unpacked
-from fallline.torch.probe import Noise, Probe, probe_of
+from fallline.torch.probe import PARTS, Noise, Probe, probe_of
 from fallline.torch.remade import REMADE, elsewhere, one_batch
 from fallline.torch.replay import Replay
 from fallline.torch.watching import Seen, Watching
@@ -86,6 +86,14 @@ class Probing:
         if not self.amounts:
             return math.nan
         return float(self.net.criterion(torch.zeros_like(self.probe.targets), self.probe.targets))
+
+    @cached_property
+    def begins(self) -> float:
+        """The loss at the start, the median of sixteen parts of the probe's rows: a few rows do not make it."""
+        w, part = self.net.start(), len(self.probe) // PARTS
+        if not part or not isinstance(self.probe.inputs, torch.Tensor):
+            return self.loss(w)
+        return float(np.median([self.probe.loss(w, slice(k * part, (k + 1) * part)) for k in range(PARTS)]))
 
     @cached_property
     def chance(self) -> float:
