@@ -4,8 +4,8 @@
 
 Every plant of net_faults.py comes gross and at half strength, in a perceptron (mlp), a convolutional (cnn) and a recurrent
 network (rnn); one that does no harm where that is a matter of degree is taken out and counted. Thresholds were set on seed 0
-(`setting`, which keeps nothing) and frozen; the figures are of other seeds. A finding is right if the plant accepts it; precision
-is of first findings; an alarm is any finding on a sound run.
+(`setting`, which keeps nothing) and 100 to 102, and frozen; the figures are of other seeds. A finding is right if the plant
+accepts it; precision is of first findings; an alarm is any finding on a sound run.
 
 What was measured is kept in results/net_explain, a file a kind and fault, so that a run which was cut off goes on, and the
 summary speaks of all that is kept. A fault that is named is measured again.

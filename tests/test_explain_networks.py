@@ -25,8 +25,11 @@ def layers():
 
 def case(change=None, parts=None, x=X, y=Y, rows=ROWS, **settings):
     """A run of a small network with something changed."""
-    torch.manual_seed(0)
     module = nn.Sequential(*(parts or layers()))
+    torch.manual_seed(0)
+    for part in module.modules():  # whoever made the parts, in whatever order tests run
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
     if change is not None:
         with torch.no_grad():
             change(module)
@@ -43,8 +46,8 @@ def scaled(times, which=slice(None)):
     return change
 
 
-def deep(depth):
-    between = [part for _ in range(depth) for part in (nn.Sigmoid(), nn.Linear(16, 16))]
+def deep(depth, squash=nn.Sigmoid):
+    between = [part for _ in range(depth) for part in (squash(), nn.Linear(16, 16))]
     return [nn.Linear(WIDE, 16), *between, nn.Linear(16, CLASSES)]
 
 
@@ -139,10 +142,10 @@ SICK = {
     "net_vanishing": lambda: case(parts=deep(6), amount=1.0),
     "net_dead": lambda: case(silenced(0.7), amount=1.0),
     "net_not_a_number": lambda: case(parts=[*layers()[:-2], Root(0.0), layers()[-1]], amount=1.0),
-    "net_clipping": lambda: case(x=outlying(100.0), **recurrent(3.0)),
+    "net_clipping": lambda: case(**{**recurrent(3.0), "step": "momentum", "rate": 0.1}),
     "net_edge": lambda: case(**BATCH, warmup=60, rate=6.5),
     "net_too_high": lambda: case(rate=0.5, amount=2.0),
-    "net_warm_up": lambda: case(rate=0.15, amount=12.0),
+    "net_warm_up": lambda: case(parts=deep(3, nn.GELU), rate=0.03, amount=2.0),
     "net_too_low": lambda: case(rate=1e-5),
     "net_one_batch": lambda: case(parts=[*layers(), Small()], amount=1.0),
     "net_labels": lambda: case(y=SHUFFLED),
@@ -162,9 +165,10 @@ WELL = {
     "net_vanishing": lambda: case(parts=deep(1), amount=1.0),
     "net_dead": lambda: case(silenced(0.25), amount=1.0),
     "net_not_a_number": lambda: case(parts=[*layers()[:-2], Root(0.1), layers()[-1]], amount=1.0),
-    "net_clipping": lambda: case(**recurrent(1.0)),
+    "net_clipping": lambda: case(x=outlying(100.0), **recurrent(3.0)),  # one row's doing
     "net_edge": lambda: case(**BATCH, rate=0.1),
     "net_too_high": lambda: case(rate=0.01, amount=2.0),
+    "net_warm_up": lambda: case(rate=0.5, amount=2.0),  # a lower rate goes further
     "net_labels": lambda: case(y=noisy(0.5)),
     "net_overfitting": lambda: case(amount=12.0),
     "net_spike": lambda: case(x=outlying(2.0)),
@@ -217,6 +221,16 @@ def test_the_module_and_the_operation_that_gave_no_number_are_named():
 
 def test_the_rows_of_a_spike_are_named():
     assert 77 in SYMPTOMS["net_spike"].detect(SICK["net_spike"]()).rows
+
+
+def test_a_run_that_makes_no_step_is_explained():
+    broken = case(silenced(0.7), parts=[*layers(), Root(-100.0)], amount=1.0)
+    assert not len(broken.losses)
+    assert broken.run.explain().findings[0].symptom == "net_not_a_number"
+
+
+def test_a_few_rows_that_raise_the_loss_at_the_start_are_no_bad_start():
+    assert SYMPTOMS["net_bad_start"].detect(case(x=outlying(1e5), amount=1.0)) is None
 
 
 def test_layers_and_tensors_are_named():

@@ -111,7 +111,13 @@ def too_low(case: NetCase) -> Sign | None:
 
 def warm_up(case: NetCase) -> Sign | None:
     """The first steps change a tenth of a weight, or the loss jumps and comes back; a warm-up goes further than a lower rate."""
-    if case.plan.warmup or not len(case.losses) or case.plan.rate is None or case.first > 1.5 * case.unknowing or case.untried:
+    if (
+        case.plan.warmup
+        or not len(case.losses)
+        or case.plan.rate is None
+        or case.first > 1.5 * case.unknowing
+        or case.untried
+    ):
         return None
     early = case.losses[: max(int(BEGIN * len(case.losses)), EARLY)]
     means = np.convolve(early, np.ones(EARLY) / EARLY, "valid")
@@ -166,7 +172,7 @@ def outlying(case: NetCase) -> Outlying:
 
 
 def rows_own(case: NetCase) -> bool:
-    """Whether what rose is the doing of rows: of those that stand out, or, where neither rows nor a change can be looked at, of any."""
+    """Whether rows raised the loss: those that stand out, or any where neither they nor a change can be looked at."""
     found = outlying(case)
     return found.theirs and bool(found.rows or case.untried)
 

@@ -116,7 +116,7 @@ class NetCase:
     @cached_property
     def short(self) -> int:
         """Updates of a probe."""
-        return max(min(round(SHARE * len(self.losses)), MOST), min(40, len(self.losses)))
+        return max(min(round(SHARE * len(self.losses)), MOST), min(40, len(self.losses)), 1)
 
     def walked(self, net: Any, plan: Plan, updates: int | None = None, *, on_the_way: bool = False) -> float:
         """The loss on the probe's rows after a short walk, or its mean on the way; infinite where it ran away, and NaN where
