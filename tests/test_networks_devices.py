@@ -1,11 +1,15 @@
 """Networks on other devices than the CPU: they walk, go on, and give back the chance that they took."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from fallline import Net, Plan
+from fallline import InputError, Net, Plan
+from fallline.torch.batches import Loaded
+from fallline.torch.criterion import criterion_of, refuse_labels
 from fallline.torch.modes import seeded
 
 X = torch.randn(96, 6, generator=torch.Generator().manual_seed(3))
@@ -37,15 +41,22 @@ def test_a_network_walks_and_goes_on_where_it_is_told_to(device):
     assert next(module.parameters()).device.type == "cpu"  # the module itself stays where it is
     again = plan.run(net, start=Plan(step="AdamW", rate=0.01, batch_size=16, amount=1).run(net))
     np.testing.assert_allclose(again.w, run.w, atol=1e-4)
-    assert run.explain().sentences
+    assert run.explain().loss == run.trace.last("loss")
 
 
 def test_a_later_label_that_is_no_class_s_is_named(device):
-    if device == "cuda":
-        pytest.skip("CUDA ends the process's use of the device at such a label")
     rows = [(X[:16], Y[:16]), (X[:16], Y[:16] + 5)]
     with pytest.raises(ValueError, match="the module has 2 outputs"):
         Plan(step="Adam", rate=0.01).run(Net(network(), rows, device=device))
+
+
+def test_labels_are_looked_at_before_a_device_has_them():
+    """By the device on which nothing is ever found wrong: CUDA's own answer ends the process's use of it."""
+    loaded = Loaded([(X[:16], Y[:16]), (X[:16], Y[:16] + 5)], None, torch.device("meta"), torch.float32)
+    assert len(list(loaded.blocks(16))) == 2
+    loaded.looked_at = partial(refuse_labels, criterion_of("cross_entropy"), classes=2)
+    with pytest.raises(InputError, match=r"Batch 2: .*the module has 2 outputs"):
+        list(loaded.blocks(16))
 
 
 def test_data_elsewhere_are_moved_to_the_module(device):

@@ -84,11 +84,13 @@ class Loaded:
     """What a DataLoader, or anything that can be iterated over again, gives: (inputs, targets[, weights]) a batch.
 
     length: batches a pass, for one that does not say or goes on for ever. A loader that draws from torch's generator is
-    reproducible: it is seeded before every pass.
+    reproducible: it is seeded before every pass. looked_at: what refuses targets before they are moved to the device, where
+    the device itself cannot be asked afterwards.
     """
 
     def __init__(self, loader: Any, length: int | None, device: torch.device, kind: torch.dtype) -> None:
         self.loader, self.device, self.kind = loader, device, kind
+        self.looked_at: Callable[[torch.Tensor], None] | None = None
         self.cut = length is not None
         if length is None:
             try:
@@ -107,6 +109,8 @@ class Loaded:
     def batch(self, rows: Picked) -> tuple[Any, Any, Any]:
         """The batch on the module's device."""
         inputs, targets, weights = rows
+        if self.looked_at is not None:
+            self.looked_at(torch.as_tensor(targets))
         return over(inputs, self._placed), whole(over(targets, self._placed)), over(weights, self._placed)
 
     def _placed(self, part: Any) -> torch.Tensor:
@@ -161,6 +165,7 @@ class Made(Loaded):
         self, make: Callable[[Any, int], Any], module: Any, length: int, device: torch.device, kind: torch.dtype
     ) -> None:
         self.make, self.module, self.device, self.kind = make, module, device, kind
+        self.looked_at = None
         self.n = self.length = length
         self.rows = 1
 

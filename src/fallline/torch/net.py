@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from copy import copy, deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -334,5 +335,9 @@ class Net:
     def _suits(self, data: Any, first: Batch) -> None:
         """Try those rows: what does not fit together is said before the walk and not in torch's words."""
         outputs = suits(self, first)
-        if isinstance(data, Tensors) and self.criterion.classed(data.targets):
+        if not self.criterion.classed(first[1]):
+            return
+        if isinstance(data, Tensors):
             refuse_labels(self.criterion, data.targets, outputs.shape[1])
+        elif self.device.type != "cpu":  # CUDA ends a process's use of it at a label that is no class's
+            data.looked_at = partial(refuse_labels, self.criterion, classes=outputs.shape[1])
