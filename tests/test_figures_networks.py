@@ -85,7 +85,8 @@ def test_answers_on_rows_are_shares_of_the_right_class_or_the_numbers_said():
     run = walk(net)
     facts = predictions_of(**predictions(net, run, (1, 2)))
     np.testing.assert_allclose(facts.wanted, net.data.targets[[1, 2], 0])
-    assert "The mean miss on these inputs falls" in facts.finding
+    first, last = np.abs(facts.answers - facts.wanted[:, None]).mean(axis=0)[[0, -1]]
+    assert facts.finding == f"The mean miss on these inputs goes from {first:.3g} to {last:.3g}"
     assert sum(shape.y0 == shape.y1 for shape in draw_predictions(facts).layout.shapes) == 2
 
 
@@ -117,3 +118,23 @@ def test_a_run_of_a_network_is_one_page_that_says_what_it_could_not_draw(tmp_pat
     assert "Where it decides" in pages["tensors"]
     assert "What it answers" in pages["tensors"]
     assert "What it answers: not drawn: Answers are drawn on rows of data in memory" in pages["loader"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "mean"),
+    [
+        ("poisson", np.exp),
+        (nn.PoissonNLLLoss(log_input=False), None),
+        ("binary_cross_entropy", lambda z: 1 / (1 + np.exp(-z))),
+    ],
+    ids=["poisson", "poisson of means", "binary"],
+)
+def test_answers_are_amounts_where_a_loss_takes_their_logarithms_or_logits(loss, mean):
+    X = torch.randn(60, 2, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    last = [nn.Softplus()] if mean is None else []
+    net = Net(nn.Sequential(nn.Linear(2, 1), *last), (X, (X[:, :1] > 0).float()), loss)
+    run = Plan(step="adam", rate=0.01, batch_size=16, amount=1).run(net)
+    said = net.fitted(run)(X[:2]).detach().numpy()[:, 0]
+    found = predictions(net, run, rows=(0, 1))
+    np.testing.assert_allclose(found["answers"][:, -1], said if mean is None else mean(said), rtol=1e-5)

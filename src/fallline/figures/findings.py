@@ -77,7 +77,7 @@ def found_of(explanation: Any) -> FoundFacts:
     )
     headline = f"{explanation.headline[0].upper()}{explanation.headline[1:]}"
     finding = headline if "is left" in headline else f"{headline}{left}"
-    curve = curves_of({case.plan.name: [trace]}, x="updates", y="excess" if known else "loss")._replace(
+    curve = curves_of({case.plan.kind: [trace]}, x="updates", y="excess" if known else "loss")._replace(
         finding=finding, said="; ".join(said)
     )
     return FoundFacts(curve, tuple(marks[:MOST]), tuple(elsewhere))

@@ -42,7 +42,9 @@ def predictions_of(
             finding += f"; {name} last, after {words.passes(float(visits[look]) / n)}"
     else:
         miss = np.abs(answers - wanted[:, None]).mean(axis=0)
-        finding = f"The mean miss on these inputs falls from {words.number(float(miss[0]))} to {words.number(float(miss[-1]))}"
+        finding = (
+            f"The mean miss on these inputs goes from {words.number(float(miss[0]))} to {words.number(float(miss[-1]))}"
+        )
     return PredictionFacts(visits, answers, wanted, tuple(names), n, finding)
 
 

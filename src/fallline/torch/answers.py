@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch.func import functional_call
 
 from fallline.errors import InputError
@@ -16,6 +17,10 @@ Array = np.ndarray[Any, Any]
 POINTS = 60  # of the grid, a side
 LOOKS = 40  # of the path, at most
 MARGIN = 0.1  # of the rows' extent, around them
+MEANS = {
+    "poisson": np.exp,
+    "binary_cross_entropy": expit,
+}  # what outputs mean where a loss takes the mean's logarithm or logit
 
 
 def outputs(net: Any, run: Any, inputs: Any, looks: Array) -> Array:
@@ -83,6 +88,8 @@ def predictions(net: Any, run: Any, rows: Any = (0, 1, 2, 3)) -> dict[str, Any]:
         }
     wanted = targets.float().cpu().numpy().reshape(len(chosen), -1)[:, 0]
     answers = said.reshape(len(looks), len(chosen), -1)[:, :, 0].T
+    if getattr(net.criterion.function, "log_input", True):  # torch's PoissonNLLLoss can be told to take the mean itself
+        answers = MEANS.get(net.criterion.name, np.positive)(answers)
     return {**about, "answers": answers, "names": [f"row {row}" for row in chosen.tolist()], "wanted": wanted}
 
 
